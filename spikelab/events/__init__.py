@@ -1,0 +1,1 @@
+"""Event cameras: event arrays, representations and a simulator."""

@@ -1,0 +1,1 @@
+"""How a neuron runs: back ends generated from the equations."""

@@ -1,0 +1,1 @@
+"""Training: one loop, metrics, distributed set-up."""

@@ -1,0 +1,1 @@
+"""Trainable modules: neurons, connections and networks."""

@@ -1,0 +1,25 @@
+"""Fixtures and per-worker limits that every test shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread_per_worker():
+    """Several test workers on few cores are fastest, and repeatable, with one thread each."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real recordings and reference traces; the test skips where there is none."""
+    folder = Path(os.environ.get("SPIKELAB_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"shared data not found: {folder}/data (set SPIKELAB_SHARED to the folder that holds data/)")
+    return folder
