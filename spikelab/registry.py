@@ -1,0 +1,78 @@
+"""What the command line and the settings files can name: one literal table per kind, `name -> "module:attribute"`.
+
+Adding a model, a data set, a neuron or a task is its own file plus one line here. Nothing is imported before it is
+asked for, and only what stands in these tables can be reached from a settings file: a name that is read from disk can
+therefore never import, let alone run, anything else.
+"""
+
+import difflib
+import importlib
+from typing import Any
+
+TABLES: dict[str, dict[str, str]] = {
+    "models": {
+        "halsie": "spikelab.models.halsie:Halsie",
+    },
+    "datasets": {
+        "roads": "spikelab.datasets.roads:Roads",
+        "camvid": "spikelab.datasets.camvid:CamVidDriving",
+    },
+    "neurons": {
+        "if": "spikelab.neurons.integrate_and_fire:IF",
+        "lif": "spikelab.neurons.lif:LIF",
+        "cuba_lif": "spikelab.neurons.cuba_lif:CubaLIF",
+        "li": "spikelab.neurons.li:LI",
+        "cuba_li": "spikelab.neurons.cuba_li:CubaLI",
+        "adaptive_lif": "spikelab.neurons.adaptive_lif:AdaptiveLIF",
+        "adex": "spikelab.neurons.adex:AdEx",
+        "izhikevich": "spikelab.neurons.izhikevich:Izhikevich",
+    },
+    "tasks": {
+        "segmentation": "spikelab.learn.segmentation:SegmentationTask",
+    },
+}
+
+
+class UnknownNameError(KeyError):
+    """A name that stands in no table; the message lists the known ones and the closest."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def suggestion(name: str, known: list[str]) -> str:
+    """The tail of an error message about a mistyped name: the closest known name if there is one, then all of them."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return (f"did you mean {close[0]!r}? " if close else "") + f"Known: {', '.join(sorted(known))}"
+
+
+def names(kind: str) -> list[str]:
+    """All registered names of a kind, sorted.
+
+    Args:
+        kind: A key of `TABLES`, such as "models".
+
+    Raises:
+        UnknownNameError: If there is no such kind.
+    """
+    if kind not in TABLES:
+        raise UnknownNameError(f"no registry of {kind!r}; {suggestion(kind, list(TABLES))}")
+    return sorted(TABLES[kind])
+
+
+def load(kind: str, name: str) -> Any:
+    """Import and return what is registered under a name.
+
+    Args:
+        kind: A key of `TABLES`, such as "models".
+        name: A name in that table, such as "halsie".
+
+    Raises:
+        UnknownNameError: If the kind or the name is unknown; it lists the known ones and the closest match.
+        ImportError: If the module that holds it, or something which that module needs, is not installed.
+    """
+    known = names(kind)
+    if name not in known:
+        raise UnknownNameError(f"{kind}: unknown name {name!r}; {suggestion(name, known)}")
+    module, attribute = TABLES[kind][name].split(":")
+    return getattr(importlib.import_module(module), attribute)
