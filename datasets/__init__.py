@@ -1,1 +1,37 @@
-"""Data sets, one a file."""
+"""Data sets, one a file.
+
+`spikelab.datasets.roads` makes procedural driving scenes, `spikelab.datasets.camvid` reads real driving video with
+labels and simulates its events. Both give the samples that `spikelab.datasets.segmentation` describes. Importing this
+package imports neither torch nor Numba; the names below are loaded when they are used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spikelab.datasets.augmentation import Augmentation
+    from spikelab.datasets.cache import CacheFileError
+    from spikelab.datasets.camvid import CamVidDriving
+    from spikelab.datasets.roads import Roads
+    from spikelab.datasets.segmentation import SegmentationDataset, SegmentationSample
+
+_HOMES = {
+    "Augmentation": "augmentation",
+    "CacheFileError": "cache",
+    "CamVidDriving": "camvid",
+    "Roads": "roads",
+    "SegmentationDataset": "segmentation",
+    "SegmentationSample": "segmentation",
+}
+
+__all__ = ["Augmentation", "CacheFileError", "CamVidDriving", "Roads", "SegmentationDataset", "SegmentationSample"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,161 @@
+"""What all data sets for segmentation from events and frames share: the sample, the classes, the reading of shards.
+
+Classes and their numbers are those of the DDD17 labels by Alonso and Murillo (EV-SegNet, CVPR Workshops 2019): flat,
+construction and sky, object, nature, human, vehicle; 255 is ignored.
+
+**Normalisation of the events.** A sample's events become a voxel grid, bilinear in time, with one channel per
+polarity, and each value is passed through ``log(1 + value)``. So the grid is not negative (as a spiking layer that
+takes it as input current wants it), zero where nothing happened, and a flickering pixel with twenty events weighs six
+times as much as a pixel with one, not twenty. No statistics of the data enter: the same recording gives the same
+values in every data set, in training and in streaming.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from typing import ClassVar, TypedDict
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from spikelab.datasets.augmentation import Augmentation
+from spikelab.datasets.cache import RawSample, Shard
+from spikelab.events import EventArray, voxel_grid
+
+IGNORE_INDEX = 255
+CLASS_NAMES = ("flat", "construction and sky", "object", "nature", "human", "vehicle")
+PALETTE = np.array(
+    [(146, 98, 160), (96, 125, 139), (250, 202, 40), (90, 160, 60), (226, 40, 60), (40, 90, 215)], dtype=np.uint8
+)
+"""Colours of the classes, uint8 ``[6, 3]``: told apart by hue and by lightness."""
+
+
+class SegmentationSample(TypedDict):
+    """One item of a data set; the default collate function of torch stacks it batch first.
+
+    Keys:
+        events: float32 ``[T, 2, H, W]``; channel 0 OFF, channel 1 ON events, normalised as this module says.
+        frame: float32 ``[1, H, W]``, 0 (black) to 1 (white).
+        label: int64 ``[H, W]``, class numbers or `IGNORE_INDEX`.
+    """
+
+    events: torch.Tensor
+    frame: torch.Tensor
+    label: torch.Tensor
+
+
+def normalised_voxel_grid(events: EventArray, bins: int, t_start: int, t_end: int) -> np.ndarray:
+    """Events of a window as all data sets hand them to a model: float32 ``[bins, 2, H, W]``, see the module's text.
+
+    Args:
+        events: the events; those outside of the window are not counted.
+        bins: steps of time.
+        t_start: start of the window, microseconds.
+        t_end: its end, microseconds.
+    """
+    grid = voxel_grid(events, bins, t_start, t_end, polarity="separate")
+    return np.log1p(grid, out=grid)
+
+
+class SegmentationDataset(Dataset[SegmentationSample]):
+    """Samples from shards, with the classes of DDD17.
+
+    Args:
+        shards: the files, in order.
+        split: name of the part of the data set.
+        window: length of a sample's event window, microseconds.
+        time_bins: steps of the voxel grid.
+        augmentation: random changes for training; None leaves the samples as they are.
+        seed: of the augmentation.
+        samples: the samples of the shards that belong to the split; None takes all.
+
+    Raises:
+        ValueError: if `time_bins` is less than 1 or the augmentation does not fit the picture.
+    """
+
+    class_names: ClassVar[tuple[str, ...]] = CLASS_NAMES
+    palette: ClassVar[np.ndarray] = PALETTE
+    ignore_index: ClassVar[int] = IGNORE_INDEX
+
+    def __init__(
+        self,
+        shards: Sequence[Shard],
+        split: str,
+        window: int,
+        *,
+        time_bins: int = 5,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        samples: range | None = None,
+    ):
+        if time_bins < 1:
+            raise ValueError(f"time_bins is {time_bins}, must be at least 1")
+        self.split, self.window, self.time_bins, self.seed = split, window, time_bins, seed
+        self.height, self.width = shards[0].size
+        self.augmentation = augmentation
+        if augmentation is not None:
+            augmentation.check_size(self.height, self.width)
+        self._shards = list(shards)
+        self._first = [0]
+        for shard in shards:
+            self._first.append(self._first[-1] + len(shard))
+        self._samples = range(self._first[-1]) if samples is None else samples
+        # In shared memory: processes of a data loader that outlive an epoch see the new number.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def _locate(self, index: int) -> tuple[Shard, int]:
+        count = len(self)
+        if not -count <= index < count:
+            raise IndexError(f"sample {index} of {count} in split {self.split!r}")
+        place = self._samples[index]
+        shard = bisect.bisect_right(self._first, place) - 1
+        return self._shards[shard], place - self._first[shard]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose random changes the items show; also seen by running processes of a data loader."""
+        self._epoch.fill_(epoch)
+
+    def raw(self, index: int) -> RawSample:
+        """A sample as it is stored: the single events, the 8-bit frame, the 8-bit label; never augmented."""
+        shard, place = self._locate(index)
+        return shard.read(place)
+
+    def conditions(self, index: int) -> tuple[str, ...]:
+        """What is special about a sample, such as ``("dark",)``."""
+        shard, place = self._locate(index)
+        return shard.conditions(place)
+
+    def __getitem__(self, index: int) -> SegmentationSample:
+        raw = self.raw(index)
+        events = normalised_voxel_grid(raw.events, self.time_bins, 0, self.window)
+        frame = raw.frame[None].astype(np.float32) / np.float32(255.0)
+        label = raw.label.astype(np.int64)
+        if self.augmentation is not None and not self.augmentation.identity:
+            rng = np.random.default_rng([self.seed, int(self._epoch), int(index) % len(self)])
+            events, frame, label = self.augmentation(events, frame, label, rng)
+        return {
+            "events": torch.from_numpy(events),
+            "frame": torch.from_numpy(frame),
+            "label": torch.from_numpy(label),
+        }
+
+    def class_counts(self) -> np.ndarray:
+        """Labelled pixels per class over the whole split, int64 ``[6]``; ignored pixels are not counted."""
+        counts = np.zeros(256, dtype=np.int64)
+        for index in range(len(self)):
+            counts += np.bincount(self.raw(index).label.ravel(), minlength=256)
+        return counts[: len(CLASS_NAMES)]
+
+    def verify(self) -> None:
+        """Read every byte of the cached files and compare it with its checksum.
+
+        Raises:
+            CacheFileError: naming the file that has changed, and the remedy.
+        """
+        for shard in self._shards:
+            shard.verify()
