@@ -1,1 +1,16 @@
 """What a neuron is: symbolic equations, units and sources. Nothing here needs torch or numba."""
+
+from spikelab.neurons.adaptive_lif import AdaptiveLIF as AdaptiveLIF
+from spikelab.neurons.adex import AdEx as AdEx
+from spikelab.neurons.cuba_li import CubaLI as CubaLI
+from spikelab.neurons.cuba_lif import CubaLIF as CubaLIF
+from spikelab.neurons.integrate_and_fire import IF as IF
+from spikelab.neurons.izhikevich import Izhikevich as Izhikevich
+from spikelab.neurons.li import LI as LI
+from spikelab.neurons.lif import LIF as LIF
+from spikelab.neurons.spec import NeuronSpec as NeuronSpec
+from spikelab.neurons.spec import Parameter as Parameter
+from spikelab.neurons.spec import State as State
+from spikelab.neurons.surrogate import SURROGATES as SURROGATES
+from spikelab.neurons.surrogate import Surrogate as Surrogate
+from spikelab.neurons.surrogate import surrogate as surrogate

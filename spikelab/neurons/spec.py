@@ -1,0 +1,198 @@
+"""The record of one neuron: states, parameters, equations, threshold, resets and where they come from."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from spikelab.neurons.expression import parse
+
+#: The input of every neuron. Names that end in an underscore belong to generated code.
+INPUT = "x"
+RESERVED = {INPUT, "dt", "t", "spike", "refractory", "refractory_left"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A constant of the equations, one number for all neurons or one for each.
+
+    Attributes:
+        name: as in the equations.
+        default: in SI units.
+        unit: SI unit, or "1" for a declared dimensionless quantity.
+        meaning: one line for the documentation.
+        lower: smallest allowed value; ``positive`` excludes it.
+        upper: largest allowed value.
+        positive: the value must be greater than zero; it is then learned on a logarithmic scale.
+        learnable: whether a gradient makes sense.
+    """
+
+    name: str
+    default: float
+    unit: str
+    meaning: str
+    lower: float = -math.inf
+    upper: float = math.inf
+    positive: bool = False
+    learnable: bool = True
+
+    def check(self, value: float, neuron: str) -> None:
+        """Raises ValueError if the value is not finite or lies outside the bounds."""
+        low = 0.0 if self.positive else self.lower
+        ok = math.isfinite(value) and low <= value <= self.upper and not (self.positive and value == 0)
+        if not ok:
+            sign = ">" if self.positive else ">="
+            bounds = [f"{sign} {low:g}"] if math.isfinite(low) else []
+            bounds += [f"<= {self.upper:g}"] if math.isfinite(self.upper) else []
+            unit = "" if self.unit == "1" else f" {self.unit}"
+            remedy = " and ".join(["finite", *bounds])
+            raise ValueError(f"{neuron}: {self.name} = {value!r}{unit} ({self.meaning}) must be {remedy}")
+
+
+@dataclass(frozen=True)
+class State:
+    """A variable with dynamics.
+
+    Attributes:
+        name: as in the equations.
+        unit: SI unit, or "1".
+        derivative: right-hand side of d(name)/dt over states, parameters and the input ``x``.
+        meaning: one line for the documentation.
+        initial: starting value, an expression over the parameters.
+        after_spike: value after a spike, for states other than the membrane (None: unchanged).
+        held_while_refractory: whether the state stands still during the refractory time.
+    """
+
+    name: str
+    unit: str
+    derivative: str
+    meaning: str
+    initial: str = "0"
+    after_spike: str | None = None
+    held_while_refractory: bool = False
+
+
+@dataclass(frozen=True)
+class NeuronSpec:
+    """A neuron model. Everything that runs, exports or documents it is generated from this record.
+
+    Attributes:
+        name: registry name.
+        title: human name.
+        states: in the order in which the semi-implicit method updates them.
+        parameters: the constants of the equations.
+        source: the publication or format the equations were taken from.
+        input_unit: unit of the input ``x``.
+        gate: expression whose sign decides: the neuron spikes where it is > 0. None for a readout.
+        gate_scale: expression that makes the gate dimensionless for the surrogate derivative.
+        membrane: the state that the reset acts on, and the output of a readout.
+        resets: reset name -> value of the membrane after a spike.
+        default_reset: the reset used unless another is asked for.
+        default_method: the discretisation used unless another is asked for.
+        nir: name of the NIR primitive with the same equations, or None.
+    """
+
+    name: str
+    title: str
+    states: tuple[State, ...]
+    parameters: tuple[Parameter, ...]
+    source: str
+    input_unit: str
+    gate: str | None = None
+    gate_scale: str = "1"
+    membrane: str = "v"
+    resets: Mapping[str, str] = field(default_factory=dict, hash=False)
+    default_reset: str = "value"
+    default_method: str = "exact"
+    nir: str | None = None
+
+    def __post_init__(self) -> None:
+        names = [*self.state_names, *self.parameter_names]
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*[A-Za-z0-9]|[A-Za-z]", name) or name in RESERVED:
+                raise ValueError(
+                    f"{self.name}: {name!r} cannot name a state or parameter; use letters, digits and inner "
+                    f"underscores, and none of {', '.join(sorted(RESERVED))}"
+                )
+        duplicates = {name for name in names if names.count(name) > 1}
+        if duplicates:
+            raise ValueError(f"{self.name}: {', '.join(sorted(duplicates))} is declared twice")
+        if self.membrane not in self.state_names:
+            raise ValueError(f"{self.name}: the membrane {self.membrane!r} is not one of its states")
+        if self.gate is not None and self.default_reset not in self.resets:
+            raise ValueError(f"{self.name}: default reset {self.default_reset!r} is not among {sorted(self.resets)}")
+        for state in self.states:
+            self.expression(state.derivative, f"d{state.name}/dt")
+            parse(state.initial, self.parameter_symbols, f"{self.name}: initial {state.name}")
+
+    @property
+    def spikes(self) -> bool:
+        """Whether the neuron emits spikes; a readout gives out its membrane instead."""
+        return self.gate is not None
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Names of the states, in declared order."""
+        return tuple(state.name for state in self.states)
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in declared order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @property
+    def parameter_symbols(self) -> dict[str, sp.Symbol]:
+        """The parameters as SymPy symbols."""
+        return {name: sp.Symbol(name, real=True) for name in self.parameter_names}
+
+    @property
+    def symbols(self) -> dict[str, sp.Symbol]:
+        """Every name that the equations may use: states, parameters and the input."""
+        states = {name: sp.Symbol(name, real=True) for name in (*self.state_names, INPUT)}
+        return {**states, **self.parameter_symbols}
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter of that name; KeyError names the known ones."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(f"{self.name} has no parameter {name!r}; it has {', '.join(self.parameter_names)}")
+
+    def expression(self, text: str, what: str) -> sp.Expr:
+        """Parses an equation of this neuron; ``what`` names it in an error."""
+        return parse(text, self.symbols, f"{self.name}: {what}")
+
+    def describe(self) -> str:
+        """The equations, parameters and source as plain text, as shown in documentation."""
+        lines = [f"{self.title}.", ""]
+        lines += [f"    d{s.name}/dt = {s.derivative}" for s in self.states]
+        if self.gate is not None:
+            lines += [f"    spike where {self.gate} > 0"]
+            resets = [f"{name}: {self.membrane} <- {value}" for name, value in self.resets.items()]
+            lines += [f"    reset by {'; by '.join(resets)}"]
+            lines += [f"    on a spike {s.name} <- {s.after_spike}" for s in self.states if s.after_spike]
+        lines += ["", "States:"]
+        lines += [f"    {s.name} [{s.unit}]: {s.meaning}; starts at {s.initial}" for s in self.states]
+        lines += [f"    {INPUT} [{self.input_unit}]: input", "", "Parameters:"]
+        lines += [f"    {p.name} = {p.default:g} [{p.unit}]: {p.meaning}" for p in self.parameters]
+        return "\n".join([*lines, "", f"Source: {self.source}"])
+
+    def latex(self) -> str:
+        """The differential equations as LaTeX, one aligned line a state."""
+        rows = [
+            rf"\frac{{d{sp.latex(sp.Symbol(s.name))}}}{{dt}} &= {sp.latex(self.expression(s.derivative, s.name))}"
+            for s in self.states
+        ]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+
+def threshold_resets(threshold: str, reset: str | None, membrane: str = "v") -> dict[str, str]:
+    """The three usual resets: to zero, to a value (where the neuron has one) and by subtracting the threshold."""
+    resets = {"zero": "0", "subtract": f"{membrane} - {threshold}"}
+    if reset is not None:
+        resets["value"] = reset
+    return resets

@@ -1,0 +1,209 @@
+"""A layer of neurons: a spec made trainable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from spikelab.kernels.choose import BACKENDS, run_neuron
+from spikelab.kernels.coefficients import coefficients, initial_state
+from spikelab.neurons import spec as specs
+from spikelab.neurons.step import REFRACTORY_LEFT, StepOptions, build_step, find_neuron
+from spikelab.neurons.surrogate import SURROGATES, Surrogate, surrogate
+from spikelab.nn.checks import require_finite
+
+#: The state of one layer: state name -> [B, ...].
+NeuronState = dict[str, Tensor]
+
+
+class _LogarithmicScale(nn.Module):
+    """Learns the logarithm, so that a positive value stays positive and its scale does not matter."""
+
+    def forward(self, logarithm: Tensor) -> Tensor:
+        return logarithm.exp()
+
+    def right_inverse(self, value: Tensor) -> Tensor:
+        return value.log()
+
+
+class Neuron(nn.Module):
+    """A layer of neurons, run over time in one call.
+
+    ``spikes, state = layer(x, state)`` takes x [T, B, ...] and the state of the step before (None for a fresh one), and
+    gives the output [T, B, ...] (spikes, or the membrane of a readout) and the state after the last step, a dict of
+    [B, ...]. Passing the state on continues the sequence exactly.
+
+    Args:
+        neuron: registry name, such as "lif", or a ``NeuronSpec`` of your own.
+        dt: length of a time step in seconds.
+        method: discretisation: "exact", "exponential_euler", "euler" or "semi_implicit_euler"; "" for the neuron's own.
+        input_form: "current": x is constant over a step. "impulse": x is its integral over the step, delivered at once.
+        reset: "zero", "value" or "subtract", as far as the neuron has it; "" for the neuron's own.
+        refractory: seconds between a spike and the first step that moves the membrane again; 0 for none.
+        surrogate: name, ``Surrogate``, or an expression in ``x``.
+        surrogate_parameters: constants of the surrogate.
+        detach_reset: pass no gradient from the reset back to the spike.
+        learnable: names of parameters to train; positive ones are trained on a logarithmic scale.
+        backend: "auto", "numba" (fused CPU kernels) or "reference" (torch loop).
+        recompute: keep less for the backward pass and compute it again.
+        **parameters: values in SI units: a number for all neurons, or a tensor that broadcasts to the neurons' shape.
+
+    Raises:
+        ValueError: for an unknown name or a value outside its bounds; the message names it and the remedy.
+    """
+
+    def __init__(
+        self,
+        neuron: str | specs.NeuronSpec,
+        *,
+        dt: float = 1e-3,
+        method: str = "",
+        input_form: str = "current",
+        reset: str = "",
+        refractory: float = 0.0,
+        surrogate: str | Surrogate = "arctan",
+        surrogate_parameters: Mapping[str, float] | None = None,
+        detach_reset: bool = False,
+        learnable: Iterable[str] = (),
+        backend: str = "auto",
+        recompute: bool = False,
+        **parameters: float | Tensor,
+    ):
+        super().__init__()
+        self.spec = find_neuron(neuron)
+        if not 0 < dt < float("inf"):
+            raise ValueError(f"{self.spec.name}: dt = {dt!r} s must be a positive length of a step in seconds")
+        if not 0 <= refractory < float("inf"):
+            raise ValueError(f"{self.spec.name}: refractory = {refractory!r} s must be zero or a positive time")
+        if backend not in BACKENDS:
+            raise ValueError(f"{self.spec.name}: unknown backend {backend!r}; known are {', '.join(BACKENDS)}")
+        self.dt, self.refractory = float(dt), float(refractory)
+        self.backend, self.recompute = backend, recompute
+        self.options = StepOptions(
+            self.spec.name,
+            method=method or self.spec.default_method,
+            input_form=input_form,
+            reset=reset or (self.spec.default_reset if self.spec.spikes else ""),
+            refractory=refractory > 0,
+            detach_reset=detach_reset,
+            **_surrogate_options(surrogate, surrogate_parameters or {}),
+        )
+        self.step = build_step(self.options)
+        self._set_parameters(parameters, set(learnable))
+        self._cached: tuple[Any, list[Tensor]] | None = None
+
+    def _set_parameters(self, given: Mapping[str, float | Tensor], learnable: set[str]) -> None:
+        names = self.spec.parameter_names
+        for what, unknown in (("parameter", set(given) - set(names)), ("learnable parameter", learnable - set(names))):
+            if unknown:
+                raise ValueError(
+                    f"{self.spec.name} has no {what} {', '.join(sorted(unknown))}; it has {', '.join(names)}"
+                )
+        for parameter in self.spec.parameters:
+            value = torch.as_tensor(given.get(parameter.name, parameter.default), dtype=torch.float64).detach().clone()
+            for number in value.reshape(-1).tolist():
+                parameter.check(number, self.spec.name)
+            if parameter.name not in learnable:
+                self.register_buffer(parameter.name, value)
+                continue
+            if not parameter.learnable:
+                raise ValueError(f"{self.spec.name}: {parameter.name} cannot be learned ({parameter.meaning})")
+            self.register_parameter(parameter.name, nn.Parameter(value.to(torch.get_default_dtype())))
+            if parameter.positive:
+                parametrize.register_parametrization(self, parameter.name, _LogarithmicScale())
+
+    def extra_repr(self) -> str:
+        """The choices that matter, on one line."""
+        values = []
+        for name in self.spec.parameter_names:
+            value = getattr(self, name)
+            values.append(f"{name}={value.item():g}" if value.numel() == 1 else f"{name}={list(value.shape)}")
+        reset = [f"reset={self.options.reset}"] if self.spec.spikes else []
+        return ", ".join([self.spec.name, f"dt={self.dt:g}", f"method={self.options.method}", *reset, *values])
+
+    def parameter_values(self) -> dict[str, Tensor]:
+        """Every parameter in SI units, learned ones included."""
+        return {name: getattr(self, name) for name in self.spec.parameter_names}
+
+    def initial_state(self, x: Tensor) -> NeuronState:
+        """A fresh state for input x [T, B, ...]."""
+        return self._initial(x.shape[1:], x)
+
+    def _initial(self, shape: torch.Size, like: Tensor) -> NeuronState:
+        values = initial_state(self.step, self.parameter_values(), shape, like)
+        return dict(zip(self.step.states, values, strict=True))
+
+    def _coefficients(self) -> list[Tensor]:
+        learned = torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
+        if learned or torch.compiler.is_compiling():
+            return self._compute_coefficients()
+        # fixed parameters: computed once, and again only after a parameter was written to
+        version = [(id(t), t._version, t.device) for t in (*self.parameters(), *self.buffers())]
+        if self._cached is None or self._cached[0] != version:
+            with torch.no_grad():
+                self._cached = (version, self._compute_coefficients())
+        return self._cached[1]
+
+    def _compute_coefficients(self) -> list[Tensor]:
+        return list(coefficients(self.step, self.parameter_values(), self.dt, self.refractory).values())
+
+    def forward(self, x: Tensor, state: NeuronState | None = None) -> tuple[Tensor, NeuronState]:
+        """Runs over x [T, B, ...]; returns output [T, B, ...] and the state after the last step."""
+        return self._run(self.step, x, state)
+
+    def trace(self, x: Tensor, state: NeuronState | None = None) -> dict[str, Tensor]:
+        """Everything that happens at each step, for looking at: the output and every state, each [T, B, ...].
+
+        A state's value is that at the end of the step, after the reset.
+        """
+        names = tuple(self.spec.state_names)
+        step = build_step(StepOptions(**{**self.options.__dict__, "record": names}))
+        x, values = self._prepare(x, state)
+        outputs, _ = run_neuron(step, x, values, self._coefficients(), self.backend, self.recompute)
+        return dict(zip(("spike" if self.spec.spikes else "output", *names), outputs, strict=True))
+
+    def _prepare(self, x: Tensor, state: NeuronState | None) -> tuple[Tensor, list[Tensor]]:
+        if x.dim() < 2:
+            raise ValueError(f"{self.spec.name}: input has shape {list(x.shape)}, but must be [T, B, ...], time first")
+        if not x.dtype.is_floating_point:
+            raise TypeError(f"{self.spec.name}: input is {x.dtype}; convert it to float32")
+        if x.dtype not in (torch.float32, torch.float64):
+            # a membrane integrates small steps over long times: half precision would lose them
+            x = x.float()
+        require_finite(x, type(self).__name__, "input")
+        if state is None:
+            return x, list(self._initial(x.shape[1:], x).values())
+        missing = set(self.step.states) - set(state)
+        if missing:
+            raise ValueError(f"{self.spec.name}: the state lacks {', '.join(sorted(missing))}")
+        for name in self.step.states:
+            if state[name].shape != x.shape[1:]:
+                raise ValueError(
+                    f"{self.spec.name}: state {name!r} has shape {list(state[name].shape)}, the input's steps have "
+                    f"{list(x.shape[1:])}; pass None to start a new sequence"
+                )
+        return x, [state[name].to(x.dtype) for name in self.step.states]
+
+    def _run(self, step: Any, x: Tensor, state: NeuronState | None) -> tuple[Tensor, NeuronState]:
+        dtype = x.dtype
+        x, values = self._prepare(x, state)
+        outputs, final = run_neuron(step, x, values, self._coefficients(), self.backend, self.recompute)
+        require_finite(outputs[0], type(self).__name__, "output")
+        return outputs[0].to(dtype), dict(zip(step.states, final, strict=True))
+
+
+def _surrogate_options(choice: str | Surrogate, parameters: Mapping[str, float]) -> dict[str, Any]:
+    found = surrogate(choice, **parameters)
+    own = found.name not in SURROGATES or SURROGATES[found.name].derivative != found.derivative
+    return {
+        "surrogate": found.name,
+        "surrogate_expression": found.derivative if own else "",
+        "surrogate_parameters": tuple(sorted(found.parameters.items())),
+    }
+
+
+__all__ = ["REFRACTORY_LEFT", "Neuron", "NeuronState"]
