@@ -26,6 +26,7 @@ from safetensors.numpy import save_file
 
 from spikelab.events import EventArray
 
+FORMAT = 1  # of the shards; raise it with every change of what they hold
 _ABANDONED = 6 * 3600.0  # a temporary file untouched for so many seconds belongs to no running process
 
 
@@ -53,6 +54,7 @@ def cache_folder(name: str, cache: str | Path | None = None) -> Path:
 
 def settings_digest(settings: Mapping[str, Any]) -> str:
     """Twelve hexadecimal digits that change with any setting (SHA-256 of its JSON with sorted keys)."""
+    settings = {"format": FORMAT, **settings}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -115,7 +117,7 @@ def write_shard(path: Path, samples: Sequence[RawSample], key: str) -> None:
         key: digest of the settings that made them; it is compared when the shard is opened.
     """
     counts = [len(sample.events) for sample in samples]
-    tensors = {
+    tensors: dict[str, np.ndarray] = {
         "x": np.concatenate([sample.events.x for sample in samples]).astype(np.uint16),
         "y": np.concatenate([sample.events.y for sample in samples]).astype(np.uint16),
         "t": np.concatenate([sample.events.t for sample in samples]).astype(np.int32),
@@ -124,18 +126,16 @@ def write_shard(path: Path, samples: Sequence[RawSample], key: str) -> None:
         "frame": np.stack([sample.frame for sample in samples]),
         "label": np.stack([sample.label for sample in samples]),
     }
-    metadata = {
-        "key": key,
-        "conditions": json.dumps([list(sample.conditions) for sample in samples]),
-        "crc32": str(_checksum(tensors)),
-    }
-    write_atomically(path, tensors, metadata)
+    conditions = [list(sample.conditions) for sample in samples]
+    about = {"key": key, "conditions": conditions, "crc32": _checksum(tensors)}
+    # One entry: safetensors writes several in random order, and the bytes of a shard should be reproducible.
+    write_atomically(path, tensors, {"shard": json.dumps(about, sort_keys=True)})
 
 
 def _checksum(tensors: Mapping[str, np.ndarray]) -> int:
     value = 0
     for name in sorted(tensors):
-        value = zlib.crc32(np.ascontiguousarray(tensors[name]).view(np.uint8), value)
+        value = zlib.crc32(np.ascontiguousarray(tensors[name]).data, value)
     return value
 
 
@@ -160,14 +160,15 @@ class Shard:
         self._file: Any = None
         try:
             file = self._open()
-            metadata = file.metadata() or {}
-            if set(file.keys()) != set(_TYPES) or "key" not in metadata or "conditions" not in metadata:
+            about = json.loads((file.metadata() or {}).get("shard", "{}"))
+            if set(file.keys()) != set(_TYPES) or set(about) != {"key", "conditions", "crc32"}:
                 raise CacheFileError(path, f"is not a shard of a spikelab data set (it holds {sorted(file.keys())})")
-            if metadata["key"] != key:
-                raise CacheFileError(path, f"was made with other settings (key {metadata['key']}, expected {key})")
+            if about["key"] != key:
+                raise CacheFileError(path, f"was made with other settings (key {about['key']}, expected {key})")
             slices = {name: file.get_slice(name) for name in _TYPES}
             self._offsets = file.get_tensor("offsets")
-            self._conditions = [tuple(names) for names in json.loads(metadata["conditions"])]
+            self._conditions = [tuple(names) for names in about["conditions"]]
+            self._crc32 = about["crc32"]
         except FileNotFoundError:
             raise CacheFileError(path, "is missing") from None
         except (SafetensorError, ValueError, OSError) as error:
@@ -200,7 +201,7 @@ class Shard:
         return self._conditions[index]
 
     def read(self, index: int) -> RawSample:
-        """One sample; its arrays are copies, free to be changed."""
+        """One sample; frame and label are copies, free to be changed."""
         file = self._open()
         start, stop = int(self._offsets[index]), int(self._offsets[index + 1])
         x, y, t, p = (file.get_slice(name)[start:stop] for name in "xytp")
@@ -219,5 +220,5 @@ class Shard:
             CacheFileError: if any byte has changed since it was written.
         """
         file = self._open()
-        if str(_checksum({name: file.get_tensor(name) for name in _TYPES})) != file.metadata().get("crc32"):
+        if _checksum({name: file.get_tensor(name) for name in _TYPES}) != self._crc32:
             raise CacheFileError(self.path, "does not match its checksum")

@@ -294,7 +294,8 @@ def _make_shard(
     seed: int,
     key: str,
 ) -> None:
-    pictures, labels = [], []
+    pictures: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
     picture_names = {_number(source, name): name for name in files if not name.startswith("label/")}
     label_names = {_number(source, name): name for name in files if name.startswith("label/")}
     for number in numbers:

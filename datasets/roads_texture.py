@@ -159,7 +159,7 @@ def shade_car_end(u, v, width, height, luminance, seed, style):
         if a < 0.27 and 0.3 < b < 0.38:
             return 200.0
         return luminance * (0.85 + 0.3 * b)
-    taper = 0.93 - (0.28 if style < 0.5 else 0.04) * (b - waist) / (1.0 - waist)
+    taper = 0.94 - 0.28 * (b - waist) / (1.0 - waist) if style < 0.5 else 1.0
     if a > taper:
         return MISS
     if a < taper - 0.1 and waist + 0.04 < b < 0.93:
