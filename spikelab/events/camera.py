@@ -154,7 +154,7 @@ class EventCamera:
         """
         frames, seconds = check_video(frames, times)
         state = self.start(frames[0], float(seconds[0]), seed)
-        return self.step(frames[1:], seconds[1:], state)[0]
+        return self._continue(frames[1:], seconds[1:], state, first_index=1)[0]
 
     def start(self, frame: npt.ArrayLike, time: float, seed: int) -> "CameraState":
         """Begin a video that is simulated piece by piece with `step`.
@@ -218,12 +218,18 @@ class EventCamera:
             raise ValueError("EventCamera: the state belongs to a camera with other parameters; use that camera")
         if np.ndim(frames) == 2 and np.ndim(times) == 0:
             frames, times = np.asarray(frames)[None], np.asarray(times)[None]
+        frames, seconds = check_video(frames, times, after=state.time, shape=state.intensity.shape)
+        return self._continue(frames, seconds, state, first_index=0)
+
+    def _continue(
+        self, frames: npt.NDArray, seconds: npt.NDArray[np.float64], state: "CameraState", first_index: int
+    ) -> tuple[EventArray, "CameraState"]:
         height, width = state.intensity.shape
-        frames, seconds = check_video(frames, times, after=state.time, shape=(height, width))
         parts = [EventArray.empty(width, height)]
         buffer = pixel.EventBuffer()
         for i, time in enumerate(seconds):
-            columns, state = self._interval(check_intensity(frames[i], i), float(time), state, buffer)
+            intensity = check_intensity(frames[i], first_index + i)
+            columns, state = self._interval(intensity, float(time), state, buffer)
             parts.append(EventArray._trusted(columns, width, height))
         return EventArray.concatenate(parts), state
 

@@ -36,7 +36,7 @@ def brightness(frame: npt.NDArray, following: npt.NDArray) -> npt.NDArray[np.flo
 
 
 def check_video(
-    frames: npt.ArrayLike, times: npt.ArrayLike, after: float | None = None, shape: tuple[int, int] | None = None
+    frames: npt.ArrayLike, times: npt.ArrayLike, after: float | None = None, shape: tuple[int, ...] | None = None
 ) -> tuple[npt.NDArray, npt.NDArray[np.float64]]:
     """Return frames `[F, H, W]` and times `[F]` after checking everything but the intensities.
 

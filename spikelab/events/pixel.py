@@ -7,7 +7,8 @@ the change detector sees, and this has a closed form: with the input `u(t) = u0 
 
 The pixel stores the difference between this level and the one memorised at its last event. Where the difference
 crosses a threshold, an event happens and the difference starts again from zero; leakage adds a constant slope. The
-curved part of the level is followed in straight pieces of half a time constant until it has died away.
+curved part of the level is followed in straight pieces, short enough that they stay within a hundredth of a threshold
+of it.
 
 Shot noise is a Poisson process whose rate follows the intensity. Each pixel draws a unit exponential and uses it up at
 its current rate; when it is gone a noise event happens. So nothing depends on how the video is cut into intervals.
@@ -37,8 +38,7 @@ NOISE_RATE = 3  # shot noise in the dark, events per microsecond
 NOISE_ON_SHARE = 4  # fraction of the noise events that are ON
 PATTERN_ROWS = 5
 
-_PIECES_PER_TAU = 2.0
-_NEGLIGIBLE = 1e-3  # of the smaller threshold: what is left of the curved part when it is followed no further
+_TOLERANCE = 0.01  # of the smaller threshold: how far a straight piece may lie from the level
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -73,16 +73,18 @@ def _follow_pixel(state, pattern, u0, u1, tau, noise_rate, t_start, duration, re
     noise_left, drawn = state[NOISE_LEFT], state[NOISE_DRAWN]
     slope = (u1 - u0) / duration
     lag = slope * tau
-    curve = level - u0 + lag if tau > 0.0 else 0.0
-    smallest = _NEGLIGIBLE * min(on, off)
+    curve = level - u0 + lag if tau > 0.0 else 0.0  # what is left of the curved part
+    # A chord of length h lies at most |curve| (h / tau)^2 / 8 from an exponential.
+    longest = tau * math.sqrt(8.0 * _TOLERANCE * min(on, off))
     count = 0
     piece_start = 0.0
     while piece_start < duration:
         piece_end, piece_level = duration, u1
         if tau > 0.0:
-            if abs(curve) * math.exp(-piece_start / tau) > smallest:
-                piece_end = min(duration, piece_start + tau / _PIECES_PER_TAU)
-            piece_level = u0 + slope * piece_end - lag + curve * math.exp(-piece_end / tau)
+            length = longest / math.sqrt(abs(curve)) if curve != 0.0 else duration
+            piece_end = min(duration, piece_start + length)
+            curve *= math.exp((piece_start - piece_end) / tau)
+            piece_level = u0 + slope * piece_end - lag + curve
         rate = (piece_level - level) / (piece_end - piece_start) + leak
         now = max(piece_start, held_until)
         while now < piece_end:
@@ -178,7 +180,7 @@ def advance(
         level, difference = before[LEVEL, pixel], before[DIFFERENCE, pixel]
         noise_rate = pattern[NOISE_RATE, pixel]
         if noise_rate > 0.0:
-            noise_rate *= max(0.0, 1.0 + (noise_bright - 1.0) * brightness[pixel])
+            noise_rate *= 1.0 + (noise_bright - 1.0) * min(brightness[pixel], 1.0)
         leaked = pattern[LEAK, pixel] * duration
         noise_used = noise_rate * duration
         # The level never leaves the span of its start and its input, so most pixels need no closer look.

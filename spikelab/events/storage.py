@@ -1,5 +1,6 @@
 """Event files on disk: npz archives that are written whole or not at all, and read without executing anything."""
 
+import errno
 import os
 import secrets
 import struct
@@ -66,7 +67,10 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
             if missing:
                 raise ValueError(f"it has the arrays {archive.files}; missing: {missing}")
             return {name: archive[name] for name in names}
-    except _DAMAGE as error:
+    except (OSError, *_DAMAGE) as error:
+        # A damaged offset makes zipfile seek to nowhere (EINVAL); other errors of the system speak for themselves.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise ValueError(
             f"{path}: not a whole event file ({error}); it may be truncated or of another kind: "
             "delete it and make it again"
