@@ -1,7 +1,23 @@
-"""Trainable modules: neurons, connections and networks."""
+"""Trainable modules: neurons, connections and networks, over sequences [T, B, ...]."""
 
 from spikelab.nn.checks import NonFiniteError as NonFiniteError
 from spikelab.nn.checks import check_finite as check_finite
+from spikelab.nn.code import delta_code as delta_code
+from spikelab.nn.code import first_spike_time as first_spike_time
+from spikelab.nn.code import latency_code as latency_code
+from spikelab.nn.code import rate_code as rate_code
+from spikelab.nn.code import spike_count as spike_count
+from spikelab.nn.code import spike_rate as spike_rate
+from spikelab.nn.connect import AvgPool2d as AvgPool2d
+from spikelab.nn.connect import BatchNorm1d as BatchNorm1d
+from spikelab.nn.connect import BatchNorm2d as BatchNorm2d
+from spikelab.nn.connect import Conv2d as Conv2d
+from spikelab.nn.connect import Delay as Delay
+from spikelab.nn.connect import Dense as Dense
+from spikelab.nn.connect import Flatten as Flatten
+from spikelab.nn.connect import MaxPool2d as MaxPool2d
+from spikelab.nn.connect import SumPool2d as SumPool2d
+from spikelab.nn.network import Network as Network
 from spikelab.nn.neuron import Neuron as Neuron
 from spikelab.nn.neuron import NeuronState as NeuronState
 from spikelab.nn.neurons import IF as IF
@@ -12,3 +28,7 @@ from spikelab.nn.neurons import AdEx as AdEx
 from spikelab.nn.neurons import CubaLI as CubaLI
 from spikelab.nn.neurons import CubaLIF as CubaLIF
 from spikelab.nn.neurons import Izhikevich as Izhikevich
+from spikelab.nn.state import State as State
+from spikelab.nn.state import Stateful as Stateful
+from spikelab.nn.state import detach_state as detach_state
+from spikelab.nn.state import map_state as map_state

@@ -15,6 +15,7 @@ from spikelab.neurons import spec as specs
 from spikelab.neurons.step import REFRACTORY_LEFT, StepOptions, build_step, find_neuron
 from spikelab.neurons.surrogate import SURROGATES, Surrogate, surrogate
 from spikelab.nn.checks import require_finite
+from spikelab.nn.state import Stateful
 
 #: The state of one layer: state name -> [B, ...].
 NeuronState = dict[str, Tensor]
@@ -30,7 +31,7 @@ class _LogarithmicScale(nn.Module):
         return value.log()
 
 
-class Neuron(nn.Module):
+class Neuron(Stateful):
     """A layer of neurons, run over time in one call.
 
     ``spikes, state = layer(x, state)`` takes x [T, B, ...] and the state of the step before (None for a fresh one), and

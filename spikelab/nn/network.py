@@ -1,0 +1,175 @@
+"""A network as data: named nodes and edges, recurrence and delays allowed, state explicit.
+
+Because the graph is data, export walks it; nothing is traced. A hybrid model is an ordinary module that holds networks
+for its spiking parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+import networkx
+import torch
+from torch import Tensor, nn
+
+from spikelab.nn.neuron import Neuron
+from spikelab.nn.state import State, Stateful
+
+INPUT, OUTPUT = "input", "output"
+
+
+class Network(Stateful):
+    """Nodes joined by edges, run over a whole sequence.
+
+    Edges into one node are summed. An edge that leads back to a node declared earlier (or to its own source) carries
+    the output of the step before. Nodes outside such a cycle run over all time steps in one call; only the cycle itself
+    is stepped.
+
+    Args:
+        nodes: name -> module, in the order in which a cycle is stepped. ``Stateful`` modules get and return state.
+        edges: (source, target) pairs; ``"input"`` and ``"output"`` stand for the ends of the network.
+
+    Raises:
+        ValueError: for an edge to an unknown node, a node without input, an unreached output, or a duplicate edge.
+
+    Example:
+        >>> net = Network(
+        ...     {"weights": Dense(700, 128), "hidden": LIF(), "recurrent": Dense(128, 128), "readout": Dense(128, 20)},
+        ...     [("input", "weights"), ("weights", "hidden"), ("hidden", "recurrent"), ("recurrent", "hidden"),
+        ...      ("hidden", "readout"), ("readout", "output")],
+        ... )
+        >>> logits, state = net(torch.zeros(100, 8, 700))
+    """
+
+    def __init__(self, nodes: Mapping[str, nn.Module], edges: Iterable[tuple[str, str]]):
+        super().__init__()
+        self.nodes = nn.ModuleDict(nodes)
+        self.edges = tuple((str(a), str(b)) for a, b in edges)
+        self._check()
+        self._order = {name: place for place, name in enumerate(self.nodes)}
+        graph = networkx.DiGraph([e for e in self.edges if INPUT not in e and OUTPUT not in e])
+        graph.add_nodes_from(self.nodes)
+        parts = networkx.condensation(graph)
+        # the declared order among independent parts keeps runs, exports and random draws the same everywhere
+        place = {part: min(self._order[name] for name in parts.nodes[part]["members"]) for part in parts}
+        sequence = networkx.lexicographical_topological_sort(parts, key=place.__getitem__)
+        self._parts = [sorted(parts.nodes[part]["members"], key=self._order.__getitem__) for part in sequence]
+
+    @classmethod
+    def sequential(cls, *modules: nn.Module) -> Network:
+        """A chain of modules, named by place and kind: ``0_dense``, ``1_lif``, ..."""
+        names = [f"{place}_{type(module).__name__.lower()}" for place, module in enumerate(modules)]
+        chain = [INPUT, *names, OUTPUT]
+        return cls(dict(zip(names, modules, strict=True)), list(pairwise(chain)))
+
+    @classmethod
+    def recurrent(cls, neuron: Neuron, weights: nn.Module) -> Network:
+        """A layer whose spikes come back through ``weights`` one step later, added to its input."""
+        nodes = {"neuron": neuron, "recurrent_weights": weights}
+        loop = [("neuron", "recurrent_weights"), ("recurrent_weights", "neuron")]
+        return cls(nodes, [(INPUT, "neuron"), *loop, ("neuron", OUTPUT)])
+
+    def _check(self) -> None:
+        reserved = {INPUT, OUTPUT} & set(self.nodes)
+        if reserved:
+            raise ValueError(
+                f"Network: {', '.join(reserved)} names an end of the network; call the node something else"
+            )
+        for a, b in self.edges:
+            for name, end in ((a, INPUT), (b, OUTPUT)):
+                if name != end and name not in self.nodes:
+                    known = ", ".join([end, *self.nodes])
+                    raise ValueError(f"Network: edge ({a!r}, {b!r}) names {name!r}; known are {known}")
+        if len(set(self.edges)) < len(self.edges):
+            twice = {edge for edge in self.edges if self.edges.count(edge) > 1}
+            raise ValueError(f"Network: edges given twice: {sorted(twice)}; use one edge with doubled weights")
+        reached = {b for _, b in self.edges}
+        orphans = [name for name in self.nodes if name not in reached]
+        if orphans:
+            raise ValueError(f"Network: no edge leads to {', '.join(orphans)}; connect it or leave it out")
+        if OUTPUT not in reached:
+            raise ValueError("Network: no edge leads to 'output'")
+
+    def sources(self, target: str) -> list[str]:
+        """The nodes whose outputs are summed into ``target``."""
+        return [a for a, b in self.edges if b == target]
+
+    def is_recurrent(self, source: str, target: str) -> bool:
+        """Whether the edge carries the output of the step before."""
+        return source in self.nodes and target in self.nodes and self._order[source] >= self._order[target]
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Runs x [T, B, ...] through the network.
+
+        Returns:
+            what arrives at "output" [T, B, ...], and the state after the last step: {"nodes": {name: state},
+            "previous": {name: [B, ...]}}.
+        """
+        outputs, state = self.run(x, state)
+        return _sum([outputs[name] for name in self.sources(OUTPUT)]), state
+
+    def run(self, x: Tensor, state: State | None = None) -> tuple[dict[str, Tensor], State]:
+        """As ``forward``, but gives the output of every node: name -> [T, B, ...]."""
+        outputs: dict[str, Tensor] = {INPUT: x}
+        before = state or {"nodes": {}, "previous": {}}
+        after: State = {"nodes": {}, "previous": {}}
+        for part in self._parts:
+            if len(part) == 1 and (part[0], part[0]) not in self.edges:
+                self._run_node(part[0], outputs, before, after)
+            else:
+                self._run_cycle(part, outputs, before, after)
+        return outputs, after
+
+    def _call(self, name: str, x: Tensor, states: State) -> Tensor:
+        node = self.nodes[name]
+        if isinstance(node, Stateful):
+            out, states[name] = node(x, states.get(name))
+            return out
+        return node(x)
+
+    def _run_node(self, name: str, outputs: dict[str, Tensor], before: State, after: State) -> None:
+        states = {name: before["nodes"][name]} if name in before["nodes"] else {}
+        outputs[name] = self._call(name, _sum([outputs[source] for source in self.sources(name)]), states)
+        after["nodes"].update(states)
+
+    def _run_cycle(self, part: Sequence[str], outputs: dict[str, Tensor], before: State, after: State) -> None:
+        states = {name: before["nodes"][name] for name in part if name in before["nodes"]}
+        previous: dict[str, Tensor] = {name: before["previous"][name] for name in part if name in before["previous"]}
+        # unbind, not x[t]: see kernels/reference.py
+        outside = {
+            name: [outputs[source].unbind(0) for source in self.sources(name) if source not in part] for name in part
+        }
+        collected: dict[str, list[Tensor | None]] = {name: [] for name in part}
+        for t in range(outputs[INPUT].shape[0]):
+            now: dict[str, Tensor] = {}
+            for name in part:
+                arriving = [steps[t] for steps in outside[name]]
+                for source in self.sources(name):
+                    if source in part:
+                        values = previous if self.is_recurrent(source, name) else now
+                        # before the first spike of a sequence nothing has come round yet
+                        arriving += [values[source]] if source in values else []
+                if arriving:
+                    now[name] = self._call(name, _sum(arriving).unsqueeze(0), states).squeeze(0)
+                collected[name].append(now.get(name))
+            previous = {**previous, **now}
+        for name, steps in collected.items():
+            example = next((step for step in steps if step is not None), None)
+            if example is None:
+                raise ValueError(
+                    f"Network: no input ever reaches {name!r}; check the order in which nodes are declared"
+                )
+            outputs[name] = torch.stack([torch.zeros_like(example) if step is None else step for step in steps])
+        after["nodes"].update(states)
+        returning = {a for a, b in self.edges if a in part and b in part and self.is_recurrent(a, b)}
+        after["previous"].update({name: value for name, value in previous.items() if name in returning})
+
+
+def _sum(values: Sequence[Tensor]) -> Tensor:
+    total = values[0]
+    for value in values[1:]:
+        if value.shape != total.shape:
+            raise ValueError(f"Network: cannot add outputs of shapes {list(total.shape)} and {list(value.shape)}")
+        total = total + value
+    return total
