@@ -41,7 +41,7 @@ class Data:
     name: str = "roads"
     """Registered data set; `spikelab info` lists them."""
     options: dict[str, Option] = field(default_factory=dict)
-    """Options of the data set, one at a time: --data.options.seed 7."""
+    """Options of the data set, one at a time: --data.options.flip 0.5."""
     train_split: str = "train"
     """Part of the data set to learn from."""
     validation_split: str = "validation"
@@ -54,23 +54,6 @@ class Data:
     def __post_init__(self) -> None:
         _require(self.batch_size >= 1, "data.batch_size", self.batch_size, "a batch holds at least 1 sample")
         _require(self.workers >= 0, "data.workers", self.workers, "use 0 (no extra process) or more")
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes to training samples; each is a pure function of (seed, epoch, sample)."""
-
-    horizontal_flip: bool = True
-    """Mirror half of the samples left to right."""
-    crop: tuple[int, int] | None = None
-    """Height and width in pixels of a random crop; none keeps the full size."""
-    brightness: float = 0.0
-    """Frames are multiplied by a factor drawn from 1 - brightness to 1 + brightness."""
-
-    def __post_init__(self) -> None:
-        if self.crop is not None:
-            _require(min(self.crop) >= 1, "augmentation.crop", self.crop, "give a height and a width of at least 1")
-        _require(0 <= self.brightness < 1, "augmentation.brightness", self.brightness, "use 0 up to (not with) 1")
 
 
 @dataclass(frozen=True)
@@ -159,8 +142,6 @@ class Train:
     """The model."""
     data: Data = field(default_factory=Data)
     """The data set and its batches."""
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    """Random changes to training samples."""
     loss: Loss = field(default_factory=Loss)
     """The loss."""
     optimiser: Optimiser = field(default_factory=Optimiser)
@@ -170,7 +151,7 @@ class Train:
     epochs: int = 20
     """Passes over the training split."""
     seed: int = 0
-    """Fixes the initial weights, the order of the data and the augmentation."""
+    """Fixes the initial weights and the order of the data."""
     patience: int = 0
     """Stop after this many validations without improvement; 0 never stops early."""
     validate_every: int = 1

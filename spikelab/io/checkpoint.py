@@ -219,7 +219,10 @@ def _checked_tensor(path: str | os.PathLike[str], file: Any, name: str, checksum
 
 
 def _checksum(tensor: Tensor) -> int:
-    return zlib.crc32(memoryview(tensor.reshape(-1).view(torch.uint8).numpy())) if tensor.numel() else 0
+    if not tensor.numel():
+        return 0
+    data: Any = tensor.reshape(-1).view(torch.uint8).numpy()  # bytes as they lie in memory, whatever the dtype
+    return zlib.crc32(data)
 
 
 def _listed(names: list[str], separator: str = ", ") -> str:

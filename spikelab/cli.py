@@ -1,0 +1,242 @@
+"""The `spikelab` command: one table of commands, each a settings dataclass and the function that takes it.
+
+Nothing here imports torch; a command's module is imported when that command runs. So `--help` and a mistyped option are
+answered at once.
+"""
+
+import difflib
+import importlib
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import spikelab
+from spikelab import settings
+from spikelab.registry import suggestion
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        settings: The dataclass of its options; the first line of its docstring is the command's summary.
+        run: "module:function" that takes the settings and returns the figures for `--json`.
+        show: "module:function" that turns those figures into the text for the terminal.
+    """
+
+    settings: type
+    run: str
+    show: str
+
+    @property
+    def summary(self) -> str:
+        """What the command does, in one sentence."""
+        return (self.settings.__doc__ or "").strip().splitlines()[0]
+
+
+COMMANDS = {
+    "train": Command(settings.Train, "spikelab.report.curves:train_and_draw", "spikelab.report.text:training"),
+    "eval": Command(settings.Evaluate, "spikelab.learn.evaluate:evaluate_run", "spikelab.report.text:evaluation"),
+    "predict": Command(settings.Predict, "spikelab.report.predict:predict", "spikelab.report.text:files"),
+    "export": Command(settings.Export, "spikelab.report.export:export_run", "spikelab.report.text:files"),
+    "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data"),
+    "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data"),
+    "info": Command(settings.Info, "spikelab.report.info:info", "spikelab.report.text:info"),
+    "bench train": Command(settings.Bench, "spikelab.report.bench:bench_training", "spikelab.report.text:bench"),
+}
+
+HELP = """\
+Train, evaluate and export spiking neural networks.
+
+usage: spikelab COMMAND [options]
+
+{commands}
+
+spikelab COMMAND --help      explains a command and its options
+spikelab COMMAND --config F  takes options from the TOML file F; options on the command line go before it
+spikelab --version           prints the version
+--debug                      with any command: show where in the code an error came from
+
+A first run:
+  spikelab train --folder runs/first --epochs 5
+  spikelab eval runs/first
+  spikelab predict runs/first
+"""
+
+
+class UsageError(Exception):
+    """A command line or a settings file that cannot be understood."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: The words after `spikelab`; those of this process if left out.
+
+    Returns:
+        The exit code: 0; 1 after an error and 2 after a usage error, each told in one line; 130 after an interruption
+        that was answered by saving everything.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if words[0] == "--version":
+        print(spikelab.__version__)
+        return 0
+    name = words[0]
+    try:
+        name, rest = _find_command(words)
+        command = COMMANDS[name]
+        options = _parse(name, command, rest)
+        if options is None:
+            return 0
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        figures = _load(command.run)(options)
+        if _is_main_process():
+            print(_load(command.show)(figures))
+            if options.json:
+                _write_json(options.json, name, options, figures)
+        return 0
+    except BaseException as error:
+        if debug and not isinstance(error, SystemExit):
+            traceback.print_exc()
+        return _report(name, error)
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    return HELP.format(commands="\n".join(f"  {name:<{width}}{COMMANDS[name].summary}" for name in COMMANDS))
+
+
+def _find_command(words: list[str]) -> tuple[str, list[str]]:
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        if len(words) >= length and name in COMMANDS:
+            return name, words[length:]
+    members = [name for name in COMMANDS if name.startswith(words[0] + " ")]
+    if members:
+        if len(words) > 1 and words[1] in ("-h", "--help"):
+            return members[0], ["--help"]
+        raise UsageError(f"say which: {', '.join(f'spikelab {name}' for name in members)}")
+    raise UsageError(f"unknown command {words[0]!r}; {suggestion(words[0], list(COMMANDS))}")
+
+
+def _parse(name: str, command: Command, words: list[str]) -> Any:
+    """The settings, or None if the words asked for help or for the settings to be printed, which is then done."""
+    import jsonargparse
+
+    from spikelab.io.settings_file import check_keys, load_toml
+
+    # Attribute docstrings become the help. A settings file may hold values only, never the name of a class to build.
+    jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True, instantiate_subclass_spec_in_any=False)
+    words = [_underscored(word) for word in words]
+    words = _with_settings_of_resumed(name, words)
+    positional = [entry.name for entry in fields(command.settings) if entry.name == "run"]
+    usage = f"spikelab {name}{''.join(f' {each.upper()}' for each in positional)} [--config FILE] [options]"
+    parser = jsonargparse.ArgumentParser(
+        prog=f"spikelab {name}", usage=usage, description=command.summary, parser_mode="toml", exit_on_error=False
+    )
+    parser.add_argument("--config", action="config", help="TOML file with any of the options below.")
+    parser.add_class_arguments(command.settings, None, as_positional=True)
+    for path in _values_of("--config", words):
+        if os.path.exists(path):
+            check_keys(command.settings, load_toml(path), path)
+    try:
+        namespace = parser.instantiate(parser.parse_args(words))
+    except SystemExit as stop:  # --help and --print_config
+        if stop.code:
+            raise
+        return None
+    except jsonargparse.ArgumentError as error:
+        raise UsageError(_explained(str(error), parser)) from error
+    return command.settings(**{entry.name: getattr(namespace, entry.name) for entry in fields(command.settings)})
+
+
+def _underscored(word: str) -> str:
+    """`--initialise-from X` means `--initialise_from X`; values are left alone."""
+    if not word.startswith("--"):
+        return word
+    key, equals, value = word.partition("=")
+    return "--" + key[2:].replace("-", "_") + equals + value
+
+
+def _values_of(option: str, words: list[str]) -> list[str]:
+    after = [words[place + 1] for place, word in enumerate(words[:-1]) if word == option]
+    return after + [word.partition("=")[2] for word in words if word.startswith(option + "=")]
+
+
+def _with_settings_of_resumed(name: str, words: list[str]) -> list[str]:
+    """`--resume RUN` starts from the settings in RUN, so that only what is to differ need be given."""
+    runs = [run for run in _values_of("--resume", words) if run != "auto"] if name == "train" else []
+    if not runs:
+        return words
+    path = os.path.join(runs[-1], "settings.toml")
+    if not os.path.exists(path):
+        raise UsageError(f"--resume {runs[-1]}: not the folder of a run (it has no settings.toml)")
+    return ["--config", path, *words]
+
+
+def _explained(message: str, parser: Any) -> str:
+    """The parser's message in one line, with the closest option where one is unknown."""
+    message = " ".join(message.split()).replace("Parser key", "option")
+    unknown = re.match(r"unrecognized arguments: (\S+)", message)
+    if unknown:
+        known = sorted(word for action in parser._actions for word in action.option_strings if word.startswith("--"))
+        option = unknown.group(1).split("=")[0]
+        if not option.startswith("-"):
+            return f"does not know what to do with {option!r}; options start with --"
+        close = difflib.get_close_matches(option, known, n=1, cutoff=0.4)
+        # A group's option is often given without its group: --batch_size for --data.batch_size.
+        close = [word for word in known if word.endswith("." + option.lstrip("-"))] or close
+        return f"unknown option {option}" + (f"; did you mean {close[0]}?" if close else "")
+    return message.replace("typing.Literal", "one of ").replace("<class ", "").replace("'>.", "'.")
+
+
+def _load(place: str) -> Any:
+    module, function = place.split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _is_main_process() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _write_json(path: str, name: str, options: Any, figures: dict[str, Any]) -> None:
+    from spikelab.io.atomic import write_json_atomically
+    from spikelab.io.settings_file import to_dict
+
+    document = {"command": name, "spikelab": spikelab.__version__, "settings": to_dict(options), "figures": figures}
+    write_json_atomically(path, document)
+
+
+def _report(name: str, error: BaseException) -> int:
+    """Tell an error in one line, and give the exit code."""
+    kind, message = type(error).__name__, " ".join(str(error).split())
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, KeyboardInterrupt):
+        print(f"\nspikelab {name}: interrupted", file=sys.stderr)
+        return 130
+    if kind == "TrainingInterrupted":
+        print(f"\nspikelab {name}: {message}", file=sys.stderr)
+        return 130
+    if isinstance(error, UsageError) or kind == "SettingsError":
+        command = f"spikelab {name}" if name in COMMANDS else "spikelab"
+        print(f"{command}: error: {message} ({command} --help)", file=sys.stderr)
+        return 2
+    if isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    expected = isinstance(error, ValueError | RuntimeError | OSError | ImportError) or kind == "UnknownNameError"
+    hint = "" if expected else " (this looks like a fault in spikelab: --debug shows where it came from)"
+    print(f"spikelab {name}: error: {message if expected else f'{kind}: {message}'}{hint}", file=sys.stderr)
+    return 1

@@ -1,0 +1,91 @@
+"""From names and options to objects: data sets, models and tasks out of the registry."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from spikelab import registry
+from spikelab.learn.task import Task
+from spikelab.settings import Loss
+
+
+def build_dataset(name: str, split: str, options: Mapping[str, Any]) -> Any:
+    """A split of a registered data set.
+
+    Args:
+        name: Registered name.
+        split: Part of the data set.
+        options: Arguments of its constructor; those left out keep their defaults.
+
+    Raises:
+        UnknownNameError: If there is no such data set.
+        ValueError: If it has no such option or refuses a value, or has no such split.
+    """
+    dataset_type = registry.load("datasets", name)
+    known = [key for key in inspect.signature(dataset_type).parameters if key != "split"]
+    _check_options(options, known, f"data set {name!r}")
+    return dataset_type(split, **options)
+
+
+def build_model(name: str, options: Mapping[str, Any]) -> nn.Module:
+    """A registered model.
+
+    Args:
+        name: Registered name.
+        options: Arguments of its constructor; those left out keep their defaults.
+
+    Raises:
+        UnknownNameError: If there is no such model.
+        ValueError: If it has no such option, lacks a required one, or refuses a value.
+    """
+    check_model_options(name, options)
+    model_type = registry.load("models", name)
+    parameters = inspect.signature(model_type).parameters
+    required = [key for key, parameter in parameters.items() if parameter.default is parameter.empty]
+    missing = [key for key in required if key not in options]
+    if missing:
+        raise ValueError(f"model {name!r}: option {missing[0]!r} is required: --model.options.{missing[0]} VALUE")
+    return model_type(**options)
+
+
+def check_model_options(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse a model that is not registered, or an option that it does not have.
+
+    Raises:
+        UnknownNameError: If there is no such model.
+        ValueError: If it has no such option; the message lists those it has.
+    """
+    model_type = registry.load("models", name)
+    _check_options(options, list(inspect.signature(model_type).parameters), f"model {name!r}")
+
+
+def build_task(name: str, dataset: Any, loss: Loss) -> Task:
+    """A registered task for the data set that is trained on."""
+    return registry.load("tasks", name)(dataset, loss)
+
+
+def options_from_data(name: str, dataset: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a model, completed by those that follow from the data (such as the number of classes).
+
+    A model that has such options says so with a static method `options_from_data(dataset)`.
+
+    Raises:
+        UnknownNameError: If there is no such model.
+        ValueError: If an option was given a value that contradicts the data.
+    """
+    model_type = registry.load("models", name)
+    if not hasattr(model_type, "options_from_data"):
+        return dict(options)
+    derived: dict[str, Any] = model_type.options_from_data(dataset)
+    for key, value in derived.items():
+        if key in options and options[key] != value:
+            raise ValueError(f"model {name!r}: {key} = {options[key]!r}, and the data set has {value!r}; leave it out")
+    return {**options, **derived}
+
+
+def _check_options(options: Mapping[str, Any], known: list[str], what: str) -> None:
+    for key in options:
+        if key not in known:
+            raise ValueError(f"{what} has no option {key!r}; {registry.suggestion(key, known)}")

@@ -1,0 +1,96 @@
+"""The `spikelab data make` and `spikelab data check` commands."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from spikelab.learn.build import build_dataset
+from spikelab.settings import DataCheck, DataMake
+
+
+def make(settings: DataMake) -> dict[str, Any]:
+    """Open each split, which generates what its cache lacks.
+
+    Returns:
+        The `folder` of the cache, and the number of samples of each split.
+
+    Raises:
+        ValueError: If there is no such data set, option or split.
+        OSError: If the cache cannot be written.
+    """
+    datasets = {split: build_dataset(settings.name, split, settings.options) for split in settings.splits}
+    folders = [getattr(dataset, "folder", None) for dataset in datasets.values()]
+    return {
+        "name": settings.name,
+        "folder": next((str(folder) for folder in folders if folder is not None), None),
+        "splits": {split: {"samples": len(dataset)} for split, dataset in datasets.items()},
+    }
+
+
+def check(settings: DataCheck) -> dict[str, Any]:
+    """Read every sample of each split.
+
+    Returns:
+        As `make`, and for each split the size of its pictures, the share of labelled pixels of each class, how many
+        samples each condition has, the mean number of events, and the `problems` found: samples whose shape or dtype
+        differs, values that are not finite, frames outside 0 to 1, labels that are no class, classes that are absent.
+
+    Raises:
+        CacheFileError: If a cached file is damaged.
+        ValueError: If there is no such data set, option or split.
+    """
+    figures = make(DataMake(name=settings.name, options=settings.options, splits=settings.splits))
+    for split in settings.splits:
+        figures["splits"][split] |= _survey(build_dataset(settings.name, split, settings.options))
+    return figures
+
+
+def _survey(dataset: Any) -> dict[str, Any]:
+    if hasattr(dataset, "verify"):
+        dataset.verify()
+    counts = torch.zeros(len(dataset.class_names), dtype=torch.int64)
+    conditions: Counter[str] = Counter()
+    problems: list[str] = []
+    events = 0.0
+    first: Mapping[str, Any] = dataset[0]
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        problems += [f"sample {index}: {problem}" for problem in _faults(sample, first, dataset)]
+        label = sample["label"]
+        counts += torch.bincount(label[(label >= 0) & (label < len(counts))], minlength=len(counts))
+        found = dataset.conditions(index) if hasattr(dataset, "conditions") else ()
+        conditions.update([found] if isinstance(found, str) else found)
+        raw = dataset.raw(index).events if hasattr(dataset, "raw") else None
+        events += len(raw) if raw is not None else float(sample["events"].sum())
+    shares = counts / counts.sum().clamp(min=1)
+    problems += [
+        f"no pixel of class {name!r}" for name, count in zip(dataset.class_names, counts, strict=True) if not count
+    ]
+    return {
+        "size": list(first["label"].shape),
+        "classes": {name: float(share) for name, share in zip(dataset.class_names, shares, strict=True)},
+        "conditions": dict(conditions),
+        "events_per_sample": events / len(dataset),
+        "problems": problems,
+    }
+
+
+def _faults(sample: Mapping[str, Any], first: Mapping[str, Any], dataset: Any) -> list[str]:
+    faults = []
+    for key, value in sample.items():
+        if value.shape != first[key].shape or value.dtype != first[key].dtype:
+            expected = f"{list(first[key].shape)} {first[key].dtype}"
+            faults.append(f"{key} is {list(value.shape)} {value.dtype}, in sample 0 it is {expected}")
+        if value.is_floating_point() and not value.isfinite().all():
+            faults.append(f"{key} holds values that are not finite")
+    if sample["frame"].min() < 0 or sample["frame"].max() > 1:
+        faults.append(f"frame goes from {float(sample['frame'].min())} to {float(sample['frame'].max())}, not 0 to 1")
+    if sample["events"].min() < 0:
+        faults.append("events holds negative values")
+    label = sample["label"]
+    unknown = ((label < 0) | (label >= len(dataset.class_names))) & (label != dataset.ignore_index)
+    if unknown.any():
+        faults.append(f"label {int(label[unknown][0])} is no class (0 to {len(dataset.class_names) - 1})")
+    return faults

@@ -1,0 +1,87 @@
+"""The `spikelab predict` command: pictures of what a trained model sees."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import default_collate
+
+from spikelab.learn.distributed import pick_device
+from spikelab.learn.environment import set_threads
+from spikelab.learn.loading import to_device
+from spikelab.learn.metrics import figures_of
+from spikelab.learn.restore import load_run, open_evaluation_data
+from spikelab.report.overlay import class_picture, events_picture, frame_picture, side_by_side
+from spikelab.settings import Predict
+
+
+def predict(settings: Predict) -> dict[str, Any]:
+    """Write one overlay per sample.
+
+    Args:
+        settings: The run, the data, which samples.
+
+    Returns:
+        `files`, and for each sample its mean IoU and pixel accuracy (of the classes that it shows).
+
+    Raises:
+        RunError: If the run is not there.
+        CheckpointError: If its checkpoint is damaged or does not fit.
+        ValueError: If the data has other classes, or has no such sample.
+    """
+    device = pick_device(settings.device)
+    set_threads(settings.threads)
+    run = load_run(settings.run, settings.checkpoint, device)
+    name, dataset = open_evaluation_data(run, settings.data)
+    folder = Path(settings.folder or run.folder.path / "predictions")
+    folder.mkdir(parents=True, exist_ok=True)
+    files, samples = [], []
+    for index in _choose(settings, len(dataset)):
+        sample = dataset[index]
+        with torch.no_grad():
+            output = run.task.forward(run.model, to_device(default_collate([sample]), device))
+        classes = output[0].argmax(0).cpu()
+        meter = run.task.meter([])
+        meter.update(output, {"label": sample["label"][None].to(device)}, [0])
+        figures = figures_of(meter.counts()[0][0], dataset.class_names)
+        conditions = _conditions(dataset, index)
+        samples.append({"index": index, "conditions": conditions} | _scores(figures))
+        stem = f"{name}-{settings.data.split}-{index:05d}"
+        files.append(folder / f"{stem}.png")
+        frame = frame_picture(sample["frame"].numpy())
+        accuracy = figures["pixel_accuracy"]
+        panels = [
+            (f"frame{' (' + ', '.join(conditions) + ')' if conditions else ''}", frame),
+            ("events: ON red, OFF blue", events_picture(sample["events"].numpy())),
+            ("label", class_picture(sample["label"].numpy(), dataset.palette, frame)),
+            (
+                "prediction" if accuracy is None else f"prediction: {100 * accuracy:.1f} % of pixels right",
+                class_picture(classes.numpy(), dataset.palette, frame),
+            ),
+        ]
+        side_by_side(panels, dataset.class_names, dataset.palette, settings.scale).save(files[-1])
+        if settings.maps:
+            files.append(folder / f"{stem}-classes.png")
+            Image.fromarray(classes.numpy().astype(np.uint8)).save(files[-1])
+    return {"files": [str(path) for path in files], "samples": samples}
+
+
+def _choose(settings: Predict, length: int) -> list[int]:
+    for index in settings.indices:
+        if index >= length:
+            raise ValueError(f"indices: there is no sample {index}: {settings.data.split!r} has {length}, from 0")
+    if settings.indices:
+        return list(settings.indices)
+    count = min(settings.count or length, length)
+    return np.linspace(0, length - 1, count).round().astype(int).tolist()
+
+
+def _conditions(dataset: Any, index: int) -> list[str]:
+    found = dataset.conditions(index) if hasattr(dataset, "conditions") else ()
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _scores(figures: dict[str, Any]) -> dict[str, Any]:
+    return {key: figures[key] for key in ("mean_iou", "pixel_accuracy")}

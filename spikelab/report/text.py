@@ -1,0 +1,100 @@
+"""What each command prints: its figures as text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from spikelab.report.tables import percent, render
+
+Figures = Mapping[str, Any]
+
+
+def training(figures: Figures) -> str:
+    """The best epoch of a training run, and what to do with it."""
+    best = figures["best"]
+    lines = [f"{figures['epochs']} epochs, {figures['steps']} steps, {figures['parameters']:,} parameters"]
+    if best.get("mean_iou") is not None:
+        score = f"mean IoU {percent(best['mean_iou'])} %, pixel accuracy {percent(best['pixel_accuracy'])} %"
+        lines.append(f"best validation, epoch {best['epoch']}: {score}")
+    folder = figures["folder"]
+    lines.append(f"{folder}: next, spikelab eval {folder}   or   spikelab predict {folder}")
+    return "\n".join(lines)
+
+
+def evaluation(figures: Figures, markdown: bool = False) -> str:
+    """IoU per class, mean IoU and pixel accuracy in percent: over the whole split, and for each condition."""
+    columns: dict[str, Figures] = {"all": figures, **figures.get("conditions", {})}
+    rows: list[list[object]] = []
+    for name in figures["iou"]:
+        rows.append([name, *(percent(column["iou"][name]) for column in columns.values())])
+    rows.append(["mean IoU", *(percent(column["mean_iou"]) for column in columns.values())])
+    rows.append(["pixel accuracy", *(percent(column["pixel_accuracy"]) for column in columns.values())])
+    rows.append(["samples", *(column["samples"] for column in columns.values())])
+    title = f"{figures['run']} ({figures['model']}, step {figures['step']}) on {figures['dataset']}/{figures['split']}"
+    text = [f"{title}: IoU in percent", render(["class", *columns], rows, markdown)]
+    if figures["absent_classes"]:
+        text.append(f"no labelled pixel, and so not in the mean: {', '.join(figures['absent_classes'])}")
+    if "energy" in figures:
+        text.append("per sample:\n" + _tree(figures["energy"], "  "))
+    return "\n".join(text)
+
+
+def files(figures: Figures) -> str:
+    """The files that were written."""
+    return "\n".join(["wrote", *(f"  {path}" for path in figures["files"])])
+
+
+def data(figures: Figures) -> str:
+    """Sizes, classes and conditions of the splits of a data set."""
+    splits: Figures = figures["splits"]
+    text = [f"{figures['name']}: {figures['folder']}" if figures.get("folder") else figures["name"]]
+    rows: list[list[object]] = [["samples", *(split["samples"] for split in splits.values())]]
+    first = next(iter(splits.values()))
+    if "classes" in first:
+        rows.append(["size", *("x".join(map(str, split["size"])) for split in splits.values())])
+        rows.append(["events per sample", *(f"{split['events_per_sample']:.0f}" for split in splits.values())])
+        for name in first["classes"]:
+            rows.append([f"{name}, % of pixels", *(percent(split["classes"][name]) for split in splits.values())])
+        for name in sorted({name for split in splits.values() for name in split["conditions"]}):
+            rows.append([f"{name}, samples", *(split["conditions"].get(name, 0) for split in splits.values())])
+    text.append(render(["", *splits], rows))
+    problems = [f"{name}: {problem}" for name, split in splits.items() for problem in split.get("problems", [])]
+    return "\n".join([*text, *(problems or (["no problem found"] if "classes" in first else []))])
+
+
+def info(figures: Figures) -> str:
+    """Versions, back ends, devices, threads, folders and registered names."""
+    return _tree(figures)
+
+
+def bench(figures: Figures) -> str:
+    """One line per case and framework."""
+    rows = figures["rows"]
+    if not rows:
+        return "no case was measured"
+    header = list(rows[0])
+    return render(header, [[_number(row.get(name)) for name in header] for row in rows])
+
+
+def _tree(figures: Figures, indent: str = "") -> str:
+    width = max(len(str(name)) for name in figures) + 2
+    lines = []
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            lines += [f"{indent}{name}", _tree(value, indent + "  ")]
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            lines += [f"{indent}{name}", *(indent + "  " + _line(entry) for entry in value)]
+        else:
+            lines.append(f"{indent}{name!s:<{width}}{_number(value)}")
+    return "\n".join(lines)
+
+
+def _line(entry: Figures) -> str:
+    return ", ".join(f"{value}" if name == "name" else f"{name} {_number(value)}" for name, value in entry.items())
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
