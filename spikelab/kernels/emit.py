@@ -63,6 +63,7 @@ class Printer:
         return f"({base} ** {exponent})"
 
     def __call__(self, expression: sp.Expr) -> str:
+        """The expression as code."""
         e = expression
         if isinstance(e, sp.Symbol):
             return e.name

@@ -1,7 +1,11 @@
-"""The registered neurons as layers: ``nn.LIF(tau_mem=10e-3)`` is ``nn.Neuron("lif", tau_mem=10e-3)``."""
+"""The registered neurons as layers: ``nn.LIF(tau_mem=10e-3)`` is ``nn.Neuron("lif", tau_mem=10e-3)``.
+
+A class's documentation is its neuron's own description: equations, parameters with units, source.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from spikelab import neurons
@@ -9,19 +13,57 @@ from spikelab.neurons.spec import NeuronSpec
 from spikelab.nn.neuron import Neuron
 
 
-def _layer(spec: NeuronSpec, class_name: str) -> type[Neuron]:
-    def __init__(self: Neuron, **options: Any) -> None:
-        Neuron.__init__(self, spec, **options)
+def _documented(spec: NeuronSpec) -> Callable[[type[Neuron]], Any]:
+    def decorate(layer: type[Neuron]) -> type[Neuron]:
+        layer.__doc__ = f"{spec.describe()}\n\nTakes the options of ``Neuron``, and parameters in SI units, by keyword."
+        return layer
 
-    described = f"{spec.describe()}\n\nTakes the options of ``Neuron``; parameters as keyword arguments, in SI units."
-    return type(class_name, (Neuron,), {"__init__": __init__, "__doc__": described, "__module__": __name__})
+    return decorate
 
 
-IF = _layer(neurons.IF, "IF")
-LIF = _layer(neurons.LIF, "LIF")
-CubaLIF = _layer(neurons.CubaLIF, "CubaLIF")
-LI = _layer(neurons.LI, "LI")
-CubaLI = _layer(neurons.CubaLI, "CubaLI")
-AdaptiveLIF = _layer(neurons.AdaptiveLIF, "AdaptiveLIF")
-AdEx = _layer(neurons.AdEx, "AdEx")
-Izhikevich = _layer(neurons.Izhikevich, "Izhikevich")
+@_documented(neurons.IF)
+class IF(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.IF, **options)
+
+
+@_documented(neurons.LIF)
+class LIF(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.LIF, **options)
+
+
+@_documented(neurons.CubaLIF)
+class CubaLIF(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.CubaLIF, **options)
+
+
+@_documented(neurons.LI)
+class LI(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.LI, **options)
+
+
+@_documented(neurons.CubaLI)
+class CubaLI(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.CubaLI, **options)
+
+
+@_documented(neurons.AdaptiveLIF)
+class AdaptiveLIF(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.AdaptiveLIF, **options)
+
+
+@_documented(neurons.AdEx)
+class AdEx(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.AdEx, **options)
+
+
+@_documented(neurons.Izhikevich)
+class Izhikevich(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.Izhikevich, **options)

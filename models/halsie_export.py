@@ -1,0 +1,124 @@
+"""Writes a trained HALSIE for deployment: the spiking branch as NIR, everything else as ONNX, and what joins them.
+
+The folder holds ``events.nir``, ``head.onnx``, ``vectors.safetensors`` (one sample with every intermediate result, to
+check a deployment against) and ``manifest.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import nir
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from spikelab import __version__
+from spikelab.io.atomic import write_json_atomically
+from spikelab.io.nir_write import to_nir
+from spikelab.models.halsie import Halsie, SpikingEncoder
+
+
+def export(model: Halsie, folder: Path, height: int, width: int) -> dict[str, Any]:
+    """Exports a model for inputs of one size.
+
+    Args:
+        model: a trained model; it is exported as it stands.
+        folder: created where it does not exist; files of the same names are replaced.
+        height: of events and frames in pixels.
+        width: likewise.
+
+    Returns:
+        the manifest: files with checksums, inputs, outputs, and how the two halves fit together.
+
+    Raises:
+        CannotExport: if a layer of the spiking branch has no NIR form.
+        ValueError: if the event branch does not spike.
+    """
+    if model.events is not None and not isinstance(model.events, SpikingEncoder):
+        raise ValueError("halsie: the event branch is an ordinary one; only a spiking branch has a NIR form")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            return _export(model, folder, height, width)
+    finally:
+        model.train(training)
+
+
+def _export(model: Halsie, folder: Path, height: int, width: int) -> dict[str, Any]:
+    device = next(model.parameters()).device
+    generator = torch.Generator().manual_seed(0)
+    counts = torch.poisson(torch.full((1, model.time_bins, 2, height, width), 0.2), generator=generator)
+    events, frame = counts.log1p().to(device), torch.rand((1, 1, height, width), generator=generator).to(device)
+    features, _ = model.encode(events)
+    logits = model.head(features, frame)
+    names = [f"event_features_{stage}" for stage in range(1, len(features) + 1)]
+    files = ["head.onnx", "vectors.safetensors"]
+    manifest: dict[str, Any] = {
+        "format": "spikelab hybrid bundle",
+        "format_version": 1,
+        "spikelab": __version__,
+        "model": "halsie (reconstruction)",
+        "inputs": {"events": list(events.shape), "frame": list(frame.shape)},
+        "outputs": {"logits": list(logits.shape)},
+    }
+    if isinstance(model.events, SpikingEncoder):
+        files.insert(0, "events.nir")
+        graph = to_nir(
+            model.events.network, tuple(events.shape[2:]), form="euler", outputs=tuple(model.events.readouts)
+        )
+        nir.write(str(folder / "events.nir"), graph)
+        layers = [m for m in model.events.network.nodes.values() if hasattr(m, "dt")]
+        manifest["spiking_branch"] = {
+            "file": "events.nir",
+            "time_step_seconds": layers[0].dt,
+            "steps": model.time_bins,
+            "input": "voxel grid of events, log(1 + value), channel 0 OFF and channel 1 ON, one step a time bin",
+            # the value of a readout after the last step is what the ordinary half takes
+            "joins": [
+                {"nir_node": f"output_{readout}", "at_step": model.time_bins - 1, "onnx_input": name}
+                for readout, name in zip(model.events.readouts, names, strict=True)
+            ],
+        }
+    inputs = [*names, "frame"] if model.head.frames is not None else names
+    manifest["ordinary_half"] = {"file": "head.onnx", "inputs": inputs, "output": "logits"}
+    _write_onnx(model, folder / "head.onnx", features, frame, names)
+    vectors = {"events": events, "frame": frame, "logits": logits, **dict(zip(names, features, strict=True))}
+    save_file({name: value.cpu().contiguous() for name, value in vectors.items()}, folder / "vectors.safetensors")
+    manifest["sha256"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
+    write_json_atomically(folder / "manifest.json", manifest)
+    return manifest
+
+
+class _Head(torch.nn.Module):
+    """The head with one argument an input, as an ONNX graph has them."""
+
+    def __init__(self, model: Halsie, height: int, width: int):
+        super().__init__()
+        self.head = model.head
+        self.size = (height, width)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        if self.head.frames is None:
+            # without a frame branch the frame only tells the size of the picture
+            blank = inputs[0].new_zeros((inputs[0].shape[0], 1, *self.size))
+            return self.head(list(inputs), blank)
+        return self.head(list(inputs[:-1]), inputs[-1])
+
+
+def _write_onnx(model: Halsie, path: Path, features: list[Tensor], frame: Tensor, names: list[str]) -> None:
+    wrapped = _Head(model, *frame.shape[-2:]).eval()
+    with_frame = model.head.frames is not None
+    inputs = (*features, frame) if with_frame else tuple(features)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            wrapped, inputs, str(path), input_names=[*names, *(["frame"] if with_frame else [])],
+            output_names=["logits"], dynamo=True, external_data=False, verbose=False,
+        )  # fmt: skip
