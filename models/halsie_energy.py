@@ -4,8 +4,8 @@
 2014). These are *modelled* figures: they leave out memory, which usually costs more than the arithmetic.
 
 - ``by_formula``: an ordinary layer costs N · E_MAC, a spiking one N · T · r · E_AC, with N the MACs of the dense layer
-  and r the mean number of spikes per input and step. ``usual`` counts the first spiking layer, whose input is real-valued,
-  as accumulates as most papers do; ``conservative`` counts it as MACs on all inputs.
+  and r the mean number of spikes per input and step. ``usual`` counts the first spiking layer, whose input is
+  real-valued, as accumulates as most papers do; ``conservative`` counts it as MACs on all inputs.
 - ``by_counting``: the synaptic operations that really happened, one for each weight that a non-zero input reached, MACs
   where the input is real-valued; plus two MACs for each membrane update, which the formula forgets.
 """

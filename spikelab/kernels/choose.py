@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from spikelab.kernels import reference
-from spikelab.kernels.operator import EagerNeuron, kernel_key, neuron_forward
+from spikelab.kernels.operator import EagerNeuron, neuron_forward
 from spikelab.neurons.step import Step
 
 logger = logging.getLogger("spikelab.kernels")
@@ -40,11 +41,46 @@ def choose_backend(backend: str, device: torch.device) -> str:
     return chosen
 
 
+@dataclass(frozen=True)
+class Packed:
+    """A step's coefficients, laid out for the kernels.
+
+    Attributes:
+        key: one letter a coefficient (s: one number for all, n: one for each neuron), "|", and the step's options.
+        shared: the numbers for all neurons [S].
+        per_neuron: those for each, spread over batch and neurons [P, M].
+    """
+
+    key: str
+    shared: Tensor
+    per_neuron: Tensor
+
+    def unpack(self, shape: torch.Size) -> list[Tensor]:
+        """One tensor a coefficient, in order, each a number or [B, ...]."""
+        shared, per_neuron = iter(self.shared.unbind()), iter(self.per_neuron.unbind())
+        flags = self.key.partition("|")[0]
+        return [next(shared) if flag == "s" else next(per_neuron).view(shape) for flag in flags]
+
+
+def pack(options_key: str, coefficients: Sequence[Tensor], x: Tensor) -> Packed:
+    """Lays coefficients out for input x [T, B, ...]; each must be a number or broadcast to [...]."""
+    shape, size = x.shape[1:], x.shape[1:].numel()
+    coefficients = [c.to(dtype=x.dtype, device=x.device) for c in coefficients]
+    flags = ["s" if c.numel() == 1 else "n" for c in coefficients]
+    shared = [c.reshape(()) for c, flag in zip(coefficients, flags, strict=True) if flag == "s"]
+    per_neuron = [c.expand(shape).reshape(size) for c, flag in zip(coefficients, flags, strict=True) if flag == "n"]
+    return Packed(
+        "".join(flags) + "|" + options_key,
+        torch.stack(shared) if shared else x.new_empty(0),
+        torch.stack(per_neuron) if per_neuron else x.new_empty((0, size)),
+    )
+
+
 def run_neuron(
     step: Step,
     x: Tensor,
     state: Sequence[Tensor],
-    coefficients: Sequence[Tensor],
+    coefficients: Packed,
     backend: str = "auto",
     recompute: bool = False,
 ) -> tuple[list[Tensor], list[Tensor]]:
@@ -54,28 +90,22 @@ def run_neuron(
         step: the neuron's step.
         x: input [T, B, ...]; float32 or float64.
         state: one tensor [B, ...] a state, in the order of ``step.states``.
-        coefficients: one tensor a coefficient, broadcastable to [...].
+        coefficients: as laid out by ``pack`` for this step and input.
         backend: "auto", "reference" or "numba".
         recompute: keep fewer states for the backward pass and compute more of them again.
 
     Returns:
         outputs, each [T, B, ...], in the order of ``step.outputs``; the states after the last step.
     """
-    coefficients = [c.to(dtype=x.dtype, device=x.device) for c in coefficients]
-    if choose_backend(backend, x.device) == "reference":
-        return reference.run(step, x, state, coefficients)
     steps, shape = x.shape[0], x.shape[1:]
+    if choose_backend(backend, x.device) == "reference":
+        return reference.run(step, x, state, coefficients.unpack(shape))
     size = shape.numel()
-    is_shared = tuple(c.numel() == 1 for c in coefficients)
-    shared = [c.reshape(()) for c, s in zip(coefficients, is_shared, strict=True) if s]
-    per_neuron = [c.expand(shape).reshape(size) for c, s in zip(coefficients, is_shared, strict=True) if not s]
-    flat_shared = torch.stack(shared) if shared else x.new_empty(0)
-    flat_per_neuron = torch.stack(per_neuron) if per_neuron else x.new_empty((0, size))
-    flat_state = torch.stack([s.reshape(size) for s in state])
-    inputs = (x.reshape(steps, size), flat_state, flat_shared, flat_per_neuron)
+    flat = state[0].reshape(1, size) if len(state) == 1 else torch.stack([s.reshape(size) for s in state])
+    inputs = (x.reshape(steps, size), flat, coefficients.shared, coefficients.per_neuron)
     differentiable = torch.is_grad_enabled() and any(t.requires_grad for t in inputs)
     segment = (SEGMENT_RECOMPUTE if recompute else SEGMENT_KEEP) if differentiable else 0
     call = neuron_forward if torch.compiler.is_compiling() else EagerNeuron.apply
-    out, records, final, _ = call(*inputs, kernel_key(step.options, is_shared), segment)
-    outputs = [out.view(x.shape), *(r.view(x.shape) for r in records)]
-    return outputs, [f.view(shape) for f in final]
+    out, records, final, _ = call(*inputs, coefficients.key, segment)
+    outputs = [out.view(x.shape), *(r.view(x.shape) for r in records.unbind())]
+    return outputs, [f.view(shape) for f in final.unbind()]

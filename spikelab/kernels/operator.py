@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import Any
 
@@ -18,17 +17,14 @@ from spikelab.kernels.numba_cpu import Kernel, kernel
 from spikelab.neurons.step import StepOptions, build_step
 
 
-def kernel_key(options: StepOptions, shared: tuple[bool, ...]) -> str:
-    """A text that names a kernel: an operator's arguments must be plain values."""
-    return json.dumps([options.key(), [int(s) for s in shared]])
+@lru_cache(maxsize=512)
+def _from_key(key: str) -> tuple[StepOptions, tuple[bool, ...]]:
+    """The inverse of ``Packed.key``: an operator's arguments must be plain values."""
+    shared, _, options = key.partition("|")
+    return StepOptions.from_key(options), tuple(flag == "s" for flag in shared)
 
 
 @lru_cache(maxsize=512)
-def _from_key(key: str) -> tuple[StepOptions, tuple[bool, ...]]:
-    options, shared = json.loads(key)
-    return StepOptions.from_key(options), tuple(map(bool, shared))
-
-
 def _find(key: str, dtype: torch.dtype) -> Kernel:
     options, shared = _from_key(key)
     return kernel(options, shared, dtype)
@@ -46,7 +42,7 @@ def _forward(
     x: Tensor, state: Tensor, shared: Tensor, per_neuron: Tensor, key: str, segment: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     compiled = _find(key, x.dtype)
-    x, state, shared, per_neuron = x.contiguous(), state.contiguous(), shared.contiguous(), per_neuron.contiguous()
+    x, state, shared, per_neuron = (t.contiguous() for t in (x, state, shared, per_neuron))
     steps, size = x.shape
     recorded = len(compiled.step.outputs) - 1
     out = pool.empty((steps, size), x.dtype)

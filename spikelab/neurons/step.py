@@ -6,6 +6,7 @@ pass is its reverse-mode derivative. Nothing else in the project knows how a neu
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -96,13 +97,8 @@ class Step:
 
 
 def find_neuron(choice: str | NeuronSpec) -> NeuronSpec:
-    """A neuron by registry name; a spec that is not in the registry is remembered under its own name."""
+    """A neuron by registry name, by the name that ``neuron_name`` gave to one's own, or the spec itself."""
     if isinstance(choice, NeuronSpec):
-        if choice.name in registry.names("neurons"):
-            if registry.load("neurons", choice.name) != choice:
-                raise ValueError(f"the name {choice.name!r} belongs to another neuron; give yours a name of its own")
-        else:
-            _OWN_NEURONS[choice.name] = choice
         return choice
     if choice in _OWN_NEURONS:
         return _OWN_NEURONS[choice]
@@ -111,21 +107,29 @@ def find_neuron(choice: str | NeuronSpec) -> NeuronSpec:
     return found
 
 
+def neuron_name(spec: NeuronSpec) -> str:
+    """The name under which ``StepOptions`` refer to a neuron: its registry name, or name@hash for one's own.
+
+    The hash keeps two versions of one's own neuron apart, as they follow each other in a notebook.
+    """
+    if spec.name in registry.names("neurons") and registry.load("neurons", spec.name) == spec:
+        return spec.name
+    name = f"{spec.name}@{hashlib.sha256(repr(spec).encode()).hexdigest()[:16]}"
+    _OWN_NEURONS[name] = spec
+    return name
+
+
 _OWN_NEURONS: dict[str, NeuronSpec] = {}
 
 
+@lru_cache(maxsize=512)
 def build_step(options: StepOptions) -> Step:
     """Composes integration, threshold and reset of one neuron.
 
     Raises:
         ValueError: for an unknown neuron, method, reset, surrogate or recorded state; names the known ones.
     """
-    # a user's spec may change between two builds in a notebook, so it is part of what is remembered
-    return _build(find_neuron(options.neuron), options)
-
-
-@lru_cache(maxsize=512)
-def _build(spec: NeuronSpec, options: StepOptions) -> Step:
+    spec = find_neuron(options.neuron)
     charge = discretise(spec, options.method or spec.default_method, options.input_form)
     coefficients = dict(charge.coefficients)
     lines: list[tuple[str, sp.Expr]] = []
@@ -204,4 +208,4 @@ def _after_spike(spec: NeuronSpec, options: StepOptions) -> dict[str, sp.Expr]:
     return values
 
 
-__all__ = ["DT", "INPUT", "SPIKE", "Step", "StepOptions", "build_step", "find_neuron"]
+__all__ = ["DT", "INPUT", "SPIKE", "Step", "StepOptions", "build_step", "find_neuron", "neuron_name"]

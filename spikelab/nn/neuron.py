@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from spikelab.kernels.choose import BACKENDS, run_neuron
+from spikelab.kernels.choose import BACKENDS, Packed, pack, run_neuron
 from spikelab.kernels.coefficients import coefficients, initial_state
 from spikelab.neurons import spec as specs
-from spikelab.neurons.step import REFRACTORY_LEFT, StepOptions, build_step, find_neuron
+from spikelab.neurons.step import REFRACTORY_LEFT, StepOptions, build_step, find_neuron, neuron_name
 from spikelab.neurons.surrogate import SURROGATES, Surrogate, surrogate
 from spikelab.nn.checks import require_finite
 from spikelab.nn.state import Stateful
@@ -85,7 +86,7 @@ class Neuron(Stateful):
         self.dt, self.refractory = float(dt), float(refractory)
         self.backend, self.recompute = backend, recompute
         self.options = StepOptions(
-            self.spec.name,
+            neuron_name(self.spec),
             method=method or self.spec.default_method,
             input_form=input_form,
             reset=reset or (self.spec.default_reset if self.spec.spikes else ""),
@@ -95,7 +96,8 @@ class Neuron(Stateful):
         )
         self.step = build_step(self.options)
         self._set_parameters(parameters, set(learnable))
-        self._cached: tuple[Any, list[Tensor]] | None = None
+        self._key = self.options.key()
+        self._cached: tuple[Any, Packed] | None = None
 
     def _set_parameters(self, given: Mapping[str, float | Tensor], learnable: set[str]) -> None:
         names = self.spec.parameter_names
@@ -138,23 +140,30 @@ class Neuron(Stateful):
         values = initial_state(self.step, self.parameter_values(), shape, like)
         return dict(zip(self.step.states, values, strict=True))
 
-    def _coefficients(self) -> list[Tensor]:
+    def _coefficients(self, x: Tensor, key: str) -> Packed:
         learned = torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
         if learned or torch.compiler.is_compiling():
-            return self._compute_coefficients()
-        # fixed parameters: computed once, and again only after a parameter was written to
-        version = [(id(t), t._version, t.device) for t in (*self.parameters(), *self.buffers())]
+            return self._compute_coefficients(x, key)
+        # fixed parameters: computed once, and again only after one was written to or the input has another form
+        written = tuple((id(t), t._version) for t in (*self.parameters(), *self.buffers()))
+        version = (written, key, x.shape[1:], x.dtype, x.device)
         if self._cached is None or self._cached[0] != version:
             with torch.no_grad():
-                self._cached = (version, self._compute_coefficients())
+                self._cached = (version, self._compute_coefficients(x, key))
         return self._cached[1]
 
-    def _compute_coefficients(self) -> list[Tensor]:
-        return list(coefficients(self.step, self.parameter_values(), self.dt, self.refractory).values())
+    def _compute_coefficients(self, x: Tensor, key: str) -> Packed:
+        values = coefficients(self.step, self.parameter_values(), self.dt, self.refractory)
+        return pack(key, list(values.values()), x)
 
     def forward(self, x: Tensor, state: NeuronState | None = None) -> tuple[Tensor, NeuronState]:
         """Runs over x [T, B, ...]; returns output [T, B, ...] and the state after the last step."""
-        return self._run(self.step, x, state)
+        dtype = x.dtype
+        x, values = self._prepare(x, state)
+        packed = self._coefficients(x, self._key)
+        outputs, final = run_neuron(self.step, x, values, packed, self.backend, self.recompute)
+        require_finite(outputs[0], type(self).__name__, "output")
+        return outputs[0].to(dtype), dict(zip(self.step.states, final, strict=True))
 
     def trace(self, x: Tensor, state: NeuronState | None = None) -> dict[str, Tensor]:
         """Everything that happens at each step, for looking at: the output and every state, each [T, B, ...].
@@ -162,9 +171,10 @@ class Neuron(Stateful):
         A state's value is that at the end of the step, after the reset.
         """
         names = tuple(self.spec.state_names)
-        step = build_step(StepOptions(**{**self.options.__dict__, "record": names}))
+        options = replace(self.options, record=names)
         x, values = self._prepare(x, state)
-        outputs, _ = run_neuron(step, x, values, self._coefficients(), self.backend, self.recompute)
+        packed = self._coefficients(x, options.key())
+        outputs, _ = run_neuron(build_step(options), x, values, packed, self.backend, self.recompute)
         return dict(zip(("spike" if self.spec.spikes else "output", *names), outputs, strict=True))
 
     def _prepare(self, x: Tensor, state: NeuronState | None) -> tuple[Tensor, list[Tensor]]:
@@ -188,13 +198,6 @@ class Neuron(Stateful):
                     f"{list(x.shape[1:])}; pass None to start a new sequence"
                 )
         return x, [state[name].to(x.dtype) for name in self.step.states]
-
-    def _run(self, step: Any, x: Tensor, state: NeuronState | None) -> tuple[Tensor, NeuronState]:
-        dtype = x.dtype
-        x, values = self._prepare(x, state)
-        outputs, final = run_neuron(step, x, values, self._coefficients(), self.backend, self.recompute)
-        require_finite(outputs[0], type(self).__name__, "output")
-        return outputs[0].to(dtype), dict(zip(step.states, final, strict=True))
 
 
 def _surrogate_options(choice: str | Surrogate, parameters: Mapping[str, float]) -> dict[str, Any]:
