@@ -1,0 +1,151 @@
+"""What is measured: layers and networks, their inputs and their weights, the same numbers for every framework.
+
+All neurons are leaky integrate-and-fire with one dynamics: v keeps 0.9 of itself each step and gains the input, a spike
+where v passes 1 takes 1 away, and the arctan surrogate of sharpness 2 stands in for the derivative where the framework
+has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+#: Fraction of the membrane that stays after a step, and the potential at which a neuron spikes.
+KEEP = 0.9
+THRESHOLD = 1.0
+#: Sharpness of the arctan surrogate.
+ALPHA = 2.0
+CLASSES = 10
+#: Of the event camera that recorded N-MNIST.
+SENSOR = (2, 34, 34)
+
+KINDS = ("lif", "linear_lif", "convolutional")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure.
+
+    Attributes:
+        kind: "lif" (one layer, with the gradient of its input), "linear_lif" (a dense layer into neurons, with the
+            gradients of its weights) or "convolutional" (a small network with a loss on top).
+        steps: length of the sequence T.
+        batch: sequences in a batch B.
+        neurons: neurons in the layer N; 0 for the network, whose sizes are fixed.
+        backward: whether the backward pass is measured too.
+        seed: of inputs and weights.
+    """
+
+    kind: str
+    steps: int
+    batch: int = 16
+    neurons: int = 0
+    backward: bool = True
+    seed: int = 7
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"case: unknown kind {self.kind!r}; known are {', '.join(KINDS)}")
+        if min(self.steps, self.batch) < 1 or self.neurons < (0 if self.kind == "convolutional" else 1):
+            raise ValueError(f"case: steps, batch and neurons must be positive: {self}")
+
+    @property
+    def name(self) -> str:
+        """Unique in a run, as in ``lif_T100_N512``."""
+        size = f"_N{self.neurons}" if self.neurons else ""
+        return f"{self.kind}_T{self.steps}{size}" + ("" if self.backward else "_forward")
+
+    @property
+    def input_gradient(self) -> bool:
+        """Whether the input needs a gradient: a lone layer stands for one in the middle of a network."""
+        return self.backward and self.kind == "lif"
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+_TRAINING = (
+    Case("lif", 100, neurons=512),
+    Case("lif", 500, neurons=512),
+    Case("lif", 100, neurons=4096),
+    Case("lif", 500, neurons=4096),
+    Case("linear_lif", 100, neurons=512),
+    Case("convolutional", 20),
+)
+CASES = {case.name: case for case in (*_TRAINING, *(replace(case, backward=False) for case in _TRAINING))}
+#: A first look in about a minute.
+QUICK = ("lif_T100_N512", "linear_lif_T100_N512", "convolutional_T20", "lif_T100_N512_forward")
+
+
+def select(names: Iterable[str]) -> list[Case]:
+    """The cases of these names, in this order; all of them for no name.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    names = list(names) or list(CASES)
+    unknown = [name for name in names if name not in CASES]
+    if unknown:
+        raise ValueError(f"unknown case {', '.join(unknown)}; known are {', '.join(CASES)}")
+    return [CASES[name] for name in names]
+
+
+def make_input(case: Case) -> np.ndarray:
+    """Input [T, B, ...], float32: currents for neurons, spikes for a dense layer, events for the network."""
+    random = np.random.default_rng(case.seed)
+    if case.kind == "convolutional":
+        return moving_bars(case.steps, case.batch, random)
+    shape = (case.steps, case.batch, case.neurons)
+    if case.kind == "linear_lif":
+        # what a layer inside a spiking network gets
+        return (random.random(shape, dtype=np.float32) < 0.1).astype(np.float32)
+    return 0.1 + 0.5 * random.standard_normal(shape, dtype=np.float32)
+
+
+def make_output_gradient(case: Case) -> np.ndarray:
+    """The gradient that reaches the output [T, B, N] of a layer, float32."""
+    random = np.random.default_rng(case.seed + 1)
+    return random.standard_normal((case.steps, case.batch, case.neurons), dtype=np.float32)
+
+
+def make_labels(case: Case) -> np.ndarray:
+    """A class [B] for each sequence of the network, int64."""
+    return np.random.default_rng(case.seed + 2).integers(0, CLASSES, case.batch)
+
+
+def make_weights(case: Case, shapes: Iterable[tuple[int, ...]]) -> list[np.ndarray]:
+    """Weights and biases of the given shapes, float32, so large that about a tenth of the neuron-steps spike."""
+    random = np.random.default_rng(case.seed + 3)
+    weights = []
+    for shape in shapes:
+        fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 1
+        if len(shape) == 1:
+            weights.append(np.full(shape, 0.05, np.float32))
+        elif len(shape) == 4 and shape[1] == SENSOR[0]:
+            # few pixels of the sensor are active at a time
+            weights.append(random.normal(0.1, 3.0 / fan_in**0.5, shape).astype(np.float32))
+        else:
+            weights.append(random.normal(0.05 * 10 / fan_in, 1.5 / fan_in**0.5, shape).astype(np.float32))
+    return weights
+
+
+def moving_bars(steps: int, batch: int, random: np.random.Generator) -> np.ndarray:
+    """Event counts [T, B, 2, 34, 34] of bright bars that cross a sensor, over a little background noise.
+
+    A bar's front edge makes ON events (channel 1) and its back edge OFF events (channel 0), as on an event camera.
+    """
+    channels, height, width = SENSOR
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    angle = random.uniform(0, 2 * np.pi, batch)[:, None, None]
+    along = np.cos(angle) * (columns - width / 2) + np.sin(angle) * (rows - height / 2)
+    across = np.sin(angle) * (columns - width / 2) - np.cos(angle) * (rows - height / 2)
+    front = np.linspace(-height / 2, height / 2 + 4, steps)[:, None, None, None]
+    inside = np.abs(across) < 10
+    rate = np.full((steps, batch, channels, height, width), 0.002, np.float32)
+    rate[:, :, 1] += 0.8 * inside * np.exp(-((along - front) ** 2))
+    rate[:, :, 0] += 0.8 * inside * np.exp(-((along - front + 5) ** 2))
+    return random.poisson(rate).astype(np.float32)

@@ -1,0 +1,72 @@
+"""What spikelab must reach, and how the measured figures compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: Spikelab's peak memory over that of the leanest framework, with the system's own allocator.
+MEMORY_CASE, MEMORY_AT_MOST = "lif_T500_N4096", 0.4
+#: A HALSIE training step with SpikingJelly's neurons over one with ours.
+HALSIE_AT_LEAST = 1.5
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Median over rounds of the fastest framework's time over ours: wall time on two threads, CPU time on one.
+
+    CPU time of one thread is its wall time less the time that other programs took from it.
+    """
+
+    case: str
+    threads: int
+    at_least: float
+
+    @property
+    def quantity(self) -> str:
+        """The clock that is judged."""
+        return "cpu" if self.threads == 1 else "wall"
+
+
+FLOORS = (
+    Floor("lif_T100_N512", 2, 18.0),
+    Floor("lif_T500_N512", 2, 15.0),
+    Floor("lif_T100_N4096", 2, 6.0),
+    Floor("lif_T500_N4096", 2, 4.0),
+    Floor("linear_lif_T100_N512", 2, 2.2),
+    Floor("convolutional_T20", 2, 1.6),
+    Floor("lif_T100_N512", 1, 14.0),
+    Floor("lif_T500_N512", 1, 10.0),
+    Floor("lif_T100_N4096", 1, 4.0),
+    Floor("lif_T500_N4096", 1, 4.0),
+    Floor("linear_lif_T100_N512", 1, 1.6),
+    Floor("convolutional_T20", 1, 1.4),
+)
+
+
+def judge(summaries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One entry a floor that was measured: what, threads, measured, floor, and whether it is kept."""
+    found = {(s["case"], s["threads"]): s for s in summaries}
+    judged = []
+    for floor in FLOORS:
+        measured = found.get((floor.case, floor.threads), {}).get(f"speedup_{floor.quantity}")
+        if measured is not None:
+            judged.append(
+                _entry(f"{floor.case} speed, {floor.quantity}", floor.threads, measured, floor.at_least, True)
+            )
+    for (case, threads), summary in found.items():
+        if case == MEMORY_CASE and summary.get("memory_ratio") is not None:
+            judged.append(_entry(f"{case} memory", threads, summary["memory_ratio"], MEMORY_AT_MOST, False))
+    return judged
+
+
+def _entry(what: str, threads: int, measured: float, floor: float, more_is_better: bool) -> dict[str, Any]:
+    return {
+        "what": what,
+        "threads": threads,
+        "measured": round(measured, 3),
+        "bound": "at least" if more_is_better else "at most",
+        "floor": floor,
+        "kept": measured >= floor if more_is_better else measured <= floor,
+    }

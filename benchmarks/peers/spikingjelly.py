@@ -1,0 +1,50 @@
+"""SpikingJelly: its multi-step mode, in which stateless layers see time folded into the batch."""
+
+from __future__ import annotations
+
+from spikingjelly.activation_based import functional, layer, neuron, surrogate
+from torch import Tensor, nn
+
+from benchmarks.cases import ALPHA, CLASSES, KEEP, SENSOR, THRESHOLD, Case
+
+
+def neurons() -> neuron.LIFNode:
+    """One layer with soft reset, whose input is not scaled by the decay."""
+    return neuron.LIFNode(
+        tau=1 / (1 - KEEP),
+        decay_input=False,
+        v_threshold=THRESHOLD,
+        v_reset=None,
+        surrogate_function=surrogate.ATan(ALPHA),
+    )
+
+
+class Sequence(nn.Module):
+    """Layers in multi-step mode, reset before each sequence."""
+
+    def __init__(self, *layers: nn.Module):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+        functional.set_step_mode(self.layers, "m")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[T, B, ...] -> [T, B, ...]."""
+        functional.reset_net(self.layers)
+        return self.layers(x)
+
+
+def build(case: Case) -> nn.Module:
+    """The case as a module."""
+    if case.kind == "convolutional":
+        return Sequence(
+            layer.Conv2d(SENSOR[0], 16, 5),
+            neurons(),
+            layer.AvgPool2d(2),
+            layer.Conv2d(16, 32, 3),
+            neurons(),
+            layer.AvgPool2d(2),
+            layer.Flatten(),
+            layer.Linear(32 * 6 * 6, CLASSES),
+        )
+    before = [layer.Linear(case.neurons, case.neurons)] if case.kind == "linear_lif" else []
+    return Sequence(*before, neurons())
