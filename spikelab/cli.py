@@ -47,6 +47,7 @@ COMMANDS = {
     "export": Command(settings.Export, "spikelab.report.export:export_run", "spikelab.report.text:files"),
     "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data"),
     "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data"),
+    "compare": Command(settings.Compare, "spikelab.report.compare:compare", "spikelab.report.text:comparison"),
     "info": Command(settings.Info, "spikelab.report.info:info", "spikelab.report.text:info"),
     "bench train": Command(settings.Bench, "spikelab.report.bench:bench_training", "spikelab.report.text:bench"),
 }

@@ -339,3 +339,23 @@ class Bench:
     def __post_init__(self) -> None:
         _require(self.threads >= 1, "threads", self.threads, "must be at least 1")
         _require(self.repeats >= 1, "repeats", self.repeats, "must be at least 1")
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Train on both inputs, events only and frames only with the same budget, and put the results side by side."""
+
+    folder: str = "runs/compare"
+    """Folder for the runs, the table, the pictures and the export; complete runs in it are not repeated."""
+    seeds: list[int] = field(default_factory=lambda: [0])
+    """One training of each kind for each seed."""
+    split: str = "test"
+    """Part of the data set that is reported."""
+    train: Train = field(default_factory=Train)
+    """The training, the same for all; its folder, seed and modality are set by the comparison."""
+    json: str | None = None
+    """Write the figures to this file."""
+
+    def __post_init__(self) -> None:
+        _require(len(self.seeds) > 0, "seeds", self.seeds, "give at least one")
+        _require(len(set(self.seeds)) == len(self.seeds), "seeds", self.seeds, "each seed once")

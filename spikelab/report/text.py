@@ -38,6 +38,13 @@ def evaluation(figures: Figures, markdown: bool = False) -> str:
     return "\n".join(text)
 
 
+def comparison(figures: Figures) -> str:
+    """The table of a comparison, and the files that were written."""
+    from spikelab.report.compare import table
+
+    return f"{table(figures)}\n\n{files(figures)}"
+
+
 def files(figures: Figures) -> str:
     """The files that were written."""
     return "\n".join(["wrote", *(f"  {path}" for path in figures["files"])])
