@@ -81,17 +81,17 @@ CASES = {case.name: case for case in (*_TRAINING, *(replace(case, backward=False
 QUICK = ("lif_T100_N512", "linear_lif_T100_N512", "convolutional_T20", "lif_T100_N512_forward")
 
 
-def select(names: Iterable[str]) -> list[Case]:
-    """The cases of these names, in this order; all of them for no name.
+def select(choice: Iterable[str | Case]) -> list[Case]:
+    """The cases of these names (a case stands for itself), in this order; all of them for no name.
 
     Raises:
         ValueError: for an unknown name.
     """
-    names = list(names) or list(CASES)
-    unknown = [name for name in names if name not in CASES]
+    chosen = list(choice) or list(CASES)
+    unknown = [name for name in chosen if isinstance(name, str) and name not in CASES]
     if unknown:
         raise ValueError(f"unknown case {', '.join(unknown)}; known are {', '.join(CASES)}")
-    return [CASES[name] for name in names]
+    return [CASES[name] if isinstance(name, str) else name for name in chosen]
 
 
 def make_input(case: Case) -> np.ndarray:

@@ -68,7 +68,7 @@ def run(
         raise ValueError(f"rounds, turn and threads must be positive, not {rounds}, {turn} and {list(threads)}")
     if quick:
         cases, rounds, memory = cases or QUICK, min(rounds, 3), False
-    chosen = [*select([c for c in cases if isinstance(c, str)])] if not cases or isinstance(cases[0], str) else [*cases]
+    chosen = select(cases)
     names = [n for n in (peers or PEERS) if n not in (OURS, PLAIN)]
     if unknown := [n for n in names if n not in PEERS]:
         raise ValueError(f"unknown peer {', '.join(unknown)}; known are {', '.join(PEERS)}")

@@ -29,9 +29,6 @@ from benchmarks import memory
 from benchmarks.cases import Case
 from benchmarks.measure import Work, compare, prepare, run_for, write_expected
 
-#: Sizes of the run that loads code and compiles kernels before memory is watched.
-_TINY = {"steps": 3, "batch": 2}
-
 
 class Worker:
     """Serves one adapter."""
@@ -79,8 +76,8 @@ class Worker:
         if not memory.is_supported():
             return {"peak_extra": None}
         full = Case(**case)
-        tiny = replace(full, **_TINY, neurons=min(full.neurons, 8))
-        prepare(self.adapter, tiny).step()
+        # loads code and compiles kernels before memory is watched
+        prepare(self.adapter, replace(full, steps=3, batch=2, neurons=min(full.neurons, 8))).step()
         work = prepare(self.adapter, full)
         gc.collect()
 
