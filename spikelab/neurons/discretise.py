@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sympy as sp
 
@@ -53,6 +54,7 @@ class Charge:
     updates: tuple[tuple[str, sp.Expr], ...]
 
 
+@lru_cache(maxsize=256)
 def discretise(spec: NeuronSpec, method: str, input_form: str = "current") -> Charge:
     """The map of one step of length ``dt``.
 

@@ -1,0 +1,89 @@
+"""Every neuron × method × input × reset × surrogate: the generated kernels against autograd through the torch loop.
+
+Compiling all of them would take hours, so the grid runs the generated source uncompiled; ``test_compiled`` compiles a
+representative part of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from spikelab import registry
+from spikelab.neurons.discretise import INPUTS, METHODS, CannotDiscretise
+from spikelab.neurons.step import StepOptions, build_step
+from spikelab.neurons.surrogate import SURROGATES
+
+#: A user's own surrogate, with a kink, a constant and a function of its own.
+OWN = {"surrogate": "custom", "surrogate_expression": "height * where(x, exp(-x), 1 / (1 + x**2)) + 0.1 * tanh(x)**2"}
+
+
+def combinations() -> list[tuple[str, str, str, str]]:
+    found = []
+    for name in registry.names("neurons"):
+        spec = registry.load("neurons", name)
+        for method, form, reset in itertools.product(METHODS, INPUTS, spec.resets or [""]):
+            try:
+                build_step(StepOptions(name, method, form, reset))
+            except CannotDiscretise:
+                continue
+            found.append((name, method, form, reset))
+    return found
+
+
+def surrogates(neuron: str) -> list[str]:
+    return [*SURROGATES, "custom"] if registry.load("neurons", neuron).spikes else ["arctan"]
+
+
+CASES = [(*case, surrogate) for case in combinations() for surrogate in surrogates(case[0])]
+
+
+def surrogate_options(name: str) -> dict[str, object]:
+    return {**OWN, "surrogate_parameters": (("height", 0.7),)} if name == "custom" else {"surrogate": name}
+
+
+def test_the_grid_is_complete():
+    seen = {(name, reset, surrogate) for name, _, _, reset, surrogate in CASES}
+    for name in registry.names("neurons"):
+        spec = registry.load("neurons", name)
+        for reset, surrogate in itertools.product(spec.resets, surrogates(name)):
+            assert (name, reset, surrogate) in seen
+        assert {method for n, method, *_ in CASES if n == name} >= {spec.default_method, "euler"}
+
+
+@pytest.mark.usefixtures("interpreted", "poisoned")
+@pytest.mark.parametrize(("neuron", "method", "form", "reset", "surrogate"), CASES)
+def test_generated_code_equals_autograd(contract, neuron, method, form, reset, surrogate):
+    spec = registry.load("neurons", neuron)
+    switches = list(itertools.product((False, True), (False, True))) if spec.spikes else [(False, False)]
+    for per_neuron, (detach, refractory) in itertools.product((False, True), switches):
+        options = StepOptions(
+            neuron, method, form, reset, refractory, detach_reset=detach, **surrogate_options(surrogate)
+        )
+        problem = contract.problem(options, per_neuron)
+        truth = contract.solve(problem, options, "reference")
+        found = contract.solve(problem, options, "numba")
+        contract.compare(found, truth, spec.spikes, f"{options}, per neuron: {per_neuron}")
+        if spec.spikes:
+            assert 0 < truth.outputs[0].mean() < 1, "the case shows nothing: always or never a spike"
+        assert truth.gradients["x"].abs().max() > 0, "the case shows nothing: no gradient"
+
+
+@pytest.mark.usefixtures("interpreted", "poisoned")
+@pytest.mark.parametrize(("neuron", "method", "form", "reset"), [c for c in combinations() if c[3]])
+def test_every_choice_changes_something(contract, neuron, method, form, reset):
+    """If reset, refractory time or surrogate had no effect on these problems, the grid would prove nothing."""
+    spec = registry.load("neurons", neuron)
+    plain = StepOptions(neuron, method, form, reset)
+    problem = contract.problem(plain, True)
+    truth = contract.solve(problem, plain, "reference")
+
+    def changed(**choice: object) -> float:
+        other = contract.solve(problem, StepOptions(neuron, method, form, reset, **choice), "reference")
+        return max(contract.relative_error(other.gradients[k], truth.gradients[k]) for k in truth.gradients)
+
+    assert changed(detach_reset=True) > 1e-6
+    assert changed(refractory=True) > 1e-6
+    for surrogate in {*surrogates(neuron)} - {"arctan"} if reset == spec.default_reset else ():
+            assert changed(**surrogate_options(surrogate)) > 1e-6, surrogate
