@@ -18,17 +18,17 @@ from pathlib import Path
 import numpy as np
 
 from spikelab.datasets.cache import RawSample, write_shard
+from spikelab.datasets.roads_compose import compose
 from spikelab.datasets.roads_render import Lens, Renderer
-from spikelab.datasets.roads_scene import compose
 from spikelab.events import EventCamera
 
 # Shares of the conditions. Each is given to a fixed share of the samples of every split, not drawn anew.
 CONDITIONS: tuple[tuple[tuple[str, ...], float], ...] = (
-    (("clean",), 0.20),
-    (("dark",), 0.17),
+    (("clean",), 0.12),
+    (("dark",), 0.15),
     (("saturated",), 0.15),
-    (("blurred",), 0.13),
-    (("stopped",), 0.32),
+    (("blurred",), 0.15),
+    (("stopped",), 0.40),
     (("dark", "stopped"), 0.03),
 )
 READ_NOISE = 2.0  # standard deviation of the frame's noise in the dark, grey levels of 255
