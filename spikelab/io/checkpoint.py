@@ -46,7 +46,7 @@ def save_checkpoint(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> No
     checksums = {name: _checksum(tensor) for name, tensor in tensors.items()}
     document = {"version": FORMAT_VERSION, "tree": skeleton, "crc32": checksums}
     try:
-        metadata = {_METADATA_KEY: json.dumps(document, sort_keys=True, allow_nan=False)}
+        metadata = {_METADATA_KEY: json.dumps(document, allow_nan=False)}
     except ValueError as error:
         raise CheckpointError(f"{path}: a number in the checkpoint is not finite, which JSON cannot hold") from error
     data = safetensors.torch.save(tensors, metadata)
@@ -171,6 +171,8 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Any], s
 def _flatten(node: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     """The tree with every tensor replaced by a reference to its flat name; the tensors go into `tensors`."""
     if isinstance(node, Tensor):
+        while name in tensors:  # keys may hold the separator
+            name += "_"
         # A copy of its own: safetensors refuses tensors that share memory (tied weights).
         tensors[name] = node.detach().to("cpu", copy=True).contiguous()
         return {"$tensor": name}

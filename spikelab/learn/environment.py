@@ -18,7 +18,6 @@ _PACKAGES = (
     "nir",
     "h5py",
     "safetensors",
-    "torchmetrics",
     "onnx",
     "triton",
     "snntorch",

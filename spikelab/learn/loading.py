@@ -48,6 +48,8 @@ class TrainingBatches:
                 f"data.batch_size = {data.batch_size}: must be a multiple of the {processes.world_size} processes"
             )
         self.steps_per_epoch = length // data.batch_size
+        # One sample tells the sizes; it is what a checkpoint later says that the model was made for.
+        self.sample_shapes = {key: list(x.shape) for key, x in dataset[0].items() if isinstance(x, Tensor)}
         self._dataset = dataset
         self._batches = _EpochBatches(length, data.batch_size, seed, processes)
         self._loader = _loader(dataset, self._batches, data.workers, processes.device)

@@ -70,6 +70,7 @@ def fit(
         CheckpointError: If a checkpoint is damaged, or the final one cannot be written.
     """
     session = Session(model, task, optimiser, scheduler, settings, folder, processes or Processes())
+    session.sample_shapes = training.sample_shapes
     if folder.last.exists():
         session.restore()
         logger.info("%s: going on from step %d", folder.path, session.progress.step)

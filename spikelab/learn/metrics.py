@@ -2,6 +2,9 @@
 
 The field's convention (PASCAL VOC, Cityscapes, DDD17): intersection over union is formed once from the summed counts,
 never per picture and then averaged.
+
+Counting is one `bincount`. torchmetrics counts the same but imports torchvision wherever that is installed, and a
+torchvision that does not match torch (easily got: norse asks for it) would then stop every training at its import.
 """
 
 from collections.abc import Sequence
@@ -9,9 +12,25 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from spikelab.learn.task import Batch
+
+
+def confusion_matrix(predictions: Tensor, labels: Tensor, classes: int, ignore_index: int) -> Tensor:
+    """Count pixels by label and prediction.
+
+    Args:
+        predictions: Class numbers, any shape, int64.
+        labels: Class numbers or `ignore_index`, the same shape.
+        classes: How many classes there are.
+        ignore_index: Label that counts nowhere.
+
+    Returns:
+        Counts [C, C] int64 on the CPU; rows are labels, columns predictions.
+    """
+    counted = labels != ignore_index
+    cells = labels[counted] * classes + predictions[counted]
+    return torch.bincount(cells, minlength=classes * classes).reshape(classes, classes).cpu()
 
 
 def figures_of(confusion: Tensor, class_names: Sequence[str]) -> dict[str, Any]:
@@ -63,13 +82,8 @@ class SegmentationMeter:
         """Take in the logits [B, C, H, W] of a batch whose labels are `batch["label"]` [B, H, W]."""
         predictions = output.argmax(1)
         for sample, index in enumerate(indices):
-            matrix = multiclass_confusion_matrix(
-                predictions[sample],
-                batch["label"][sample],
-                num_classes=len(self.class_names),
-                ignore_index=self.ignore_index,
-                validate_args=False,  # the task has checked the labels; checking again takes ten times the counting
-            ).cpu()
+            labels = batch["label"][sample]
+            matrix = confusion_matrix(predictions[sample], labels, len(self.class_names), self.ignore_index)
             under = self.conditions[index] if self.conditions else ()
             rows = [0] + [1 + self.names.index(name) for name in under]
             for row in rows:

@@ -25,6 +25,7 @@ class TrainedRun:
         model: The model with the weights of a checkpoint, in evaluation mode.
         task: What it was trained for.
         step: Optimiser steps behind those weights.
+        sample_shapes: Name -> shape of each tensor of a training sample.
     """
 
     folder: RunFolder
@@ -32,6 +33,7 @@ class TrainedRun:
     model: nn.Module
     task: Task
     step: int
+    sample_shapes: dict[str, list[int]]
 
 
 def load_run(run: str | Path, checkpoint: str = "best", device: torch.device | None = None) -> TrainedRun:
@@ -49,13 +51,13 @@ def load_run(run: str | Path, checkpoint: str = "best", device: torch.device | N
     folder = RunFolder(run)
     settings = folder.read_settings()
     path = folder.checkpoint(checkpoint)
-    tree = load_checkpoint(path, ["model", "task", "progress"])
+    tree = load_checkpoint(path, ["model", "task", "progress", "sample_shapes"])
     model = build_model(settings.model.name, settings.model.options)
     load_weights(model, tree["model"], path)
     # All that a task wants to know of the training data is its own description, kept in the checkpoint.
     task = build_task(settings.task, SimpleNamespace(**tree["task"]), Loss())
     model.to(device or torch.device("cpu")).eval()
-    return TrainedRun(folder, settings, model, task, tree["progress"]["step"])
+    return TrainedRun(folder, settings, model, task, tree["progress"]["step"], tree["sample_shapes"])
 
 
 def open_evaluation_data(run: TrainedRun, data: EvaluationData) -> tuple[str, Any]:

@@ -62,6 +62,7 @@ class Session:
     """All that a training step depends on or changes.
 
     Attributes:
+        sample_shapes: Name -> shape of each tensor of a training sample.
         unwritten: Checkpoints that the disk has refused; they are tried again with the next one.
     """
 
@@ -73,6 +74,7 @@ class Session:
     folder: RunFolder
     processes: Processes
     progress: Progress = field(default_factory=Progress)
+    sample_shapes: dict[str, list[int]] = field(default_factory=dict)
     unwritten: dict[Path, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -107,6 +109,7 @@ class Session:
             "random": states,
             "progress": asdict(self.progress),
             "task": self.task.description(),
+            "sample_shapes": self.sample_shapes,
             "threads": torch.get_num_threads(),
         }
         self.unwritten[self.folder.best if best else self.folder.last] = tree

@@ -101,6 +101,19 @@ def register(tables: dict[str, dict[str, str]]) -> None:
     tables["datasets"]["tiny"] = "tiny_parts:TinyScenes"
 
 
+def stop_rank_1_at(step: int) -> None:
+    """In the second process of a distributed run, ask for a stop at a step."""
+    import spikelab.learn.loop as loop
+
+    take_step = loop.train_step
+
+    def train_step(session, network, batch, stop=False):
+        wanted = session.processes.rank == 1 and session.progress.step + 1 == step
+        return take_step(session, network, batch, stop or wanted)
+
+    loop.train_step = train_step
+
+
 EMPTY = SimpleNamespace(class_names=CLASS_NAMES, ignore_index=255)
 
 if __name__ == "__main__":
@@ -110,4 +123,6 @@ if __name__ == "__main__":
 
     register(registry.TABLES)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    if int(os.environ.get("STOP_RANK_1_AT", "0")):
+        stop_rank_1_at(int(os.environ["STOP_RANK_1_AT"]))
     sys.exit(main())
