@@ -20,7 +20,7 @@ from spikelab.datasets.segmentation import SegmentationDataset
 SPLITS = {"train": 800, "validation": 100, "test": 100}
 """Splits and their default sizes. The scenes of different splits are drawn independently."""
 
-VERSION = 2  # raise it with every change of the code that changes a sample
+VERSION = 3  # raise it with every change of the code that changes a sample
 SHARD = 20  # samples a file
 
 

@@ -199,13 +199,13 @@ class Renderer:
 
     def _draw_at(self, time: float, factor: int, value: np.ndarray, label: np.ndarray, depth: np.ndarray) -> None:
         scene, lens = self.scene, self.lens
-        # With a constant yaw rate the path is an arc; over some tens of milliseconds its chord is the same within 1 mm.
-        heading = scene.yaw + 0.5 * scene.yaw_rate * time
+        # At time zero the car drives along the road. With a constant yaw rate its path is an arc, taken as its chord.
+        heading = 0.5 * scene.yaw_rate * time
         focal = lens.focal * lens.width
         pitch = scene.vibration * math.sin(2 * math.pi * scene.vibration_hz * time + scene.vibration_phase)
         pose = (
-            scene.speed * time * math.sin(heading - scene.yaw),
-            scene.speed * time * math.cos(heading - scene.yaw),
+            scene.speed * time * math.sin(heading),
+            scene.speed * time * math.cos(heading),
             scene.yaw + scene.yaw_rate * time,
             scene.camera_height,
             (scene.horizon * lens.height + focal * pitch) * factor,

@@ -54,7 +54,8 @@ class Scene:
         sky: float64 ``[5]``; luminance at the horizon and overhead, cloud contrast, texture seed, haze per metre.
         light: float64 ``[3]``; factor on planes that face the camera, face right and face left.
         speed: of the ego vehicle, m/s.
-        yaw: heading at time zero, radians, positive to the right.
+        yaw: direction of view at time zero, radians from the direction of the road (and of travel), positive to the
+            right.
         yaw_rate: radians per second.
         camera_height: metres.
         horizon: height of the horizon in the picture, as a share of the picture's height from the top.

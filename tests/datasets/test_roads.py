@@ -4,8 +4,10 @@ import multiprocessing
 import pickle
 import subprocess
 import sys
+import time
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -287,3 +289,25 @@ def test_importing_the_package_is_light():
     code = "import sys, spikelab.datasets as d; assert 'Roads' in dir(d); print({'torch', 'numba'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
+
+
+def test_no_process_outlives_a_parent_that_was_killed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from spikelab.datasets import Roads\n"
+        "if __name__ == '__main__':\n"
+        f"    Roads('train', samples=4000, workers=2, progress=False, cache={str(tmp_path)!r})\n"
+    )
+    parent = psutil.Process(subprocess.Popen([sys.executable, script], start_new_session=True).pid)
+    try:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob("datasets/*/train-*.safetensors")):
+            assert parent.is_running(), "the program ended by itself"
+            assert time.monotonic() < deadline, "no shard in two minutes"
+            time.sleep(0.1)
+        children = parent.children(recursive=True)
+        assert len(children) >= 2
+    finally:
+        parent.kill()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
