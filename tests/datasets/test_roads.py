@@ -296,7 +296,7 @@ def test_no_process_outlives_a_parent_that_was_killed(tmp_path):
     script.write_text(
         "from spikelab.datasets import Roads\n"
         "if __name__ == '__main__':\n"
-        f"    Roads('train', samples=4000, workers=2, progress=False, cache={str(tmp_path)!r})\n"
+        f"    Roads('train', height=64, width=96, samples=9000, workers=2, progress=False, cache={str(tmp_path)!r})\n"
     )
     parent = psutil.Process(subprocess.Popen([sys.executable, script], start_new_session=True).pid)
     try:
