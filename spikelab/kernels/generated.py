@@ -12,10 +12,21 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import ModuleType
 
 logger = logging.getLogger("spikelab.kernels")
+_loading = threading.RLock()
+
+
+def _forget_lock() -> None:
+    """A child process must not wait for a lock that a thread of its parent held."""
+    global _loading
+    _loading = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_forget_lock)
 
 
 def cache_folder() -> Path:
@@ -32,8 +43,12 @@ def load_generated(source: str, what: str) -> ModuleType:
         what: shown to the user when it has to be compiled.
     """
     name = "spikelab_generated_" + hashlib.sha256(source.encode()).hexdigest()[:24]
-    if name in sys.modules:
-        return sys.modules[name]
+    # a second thread must not find the module while the first still runs it
+    with _loading:
+        return sys.modules[name] if name in sys.modules else _load(name, source, what)
+
+
+def _load(name: str, source: str, what: str) -> ModuleType:
     path = _write(name, source)
     if not any(path.parent.glob(f"__pycache__/{name}.*.nbi")):
         logger.warning("compiling %s, once; kept in %s", what, path.parent)

@@ -42,6 +42,12 @@ class Problem:
         return Problem(self.x.to(dtype), {k: v.to(dtype) for k, v in self.state.items()}, self.parameters)
 
 
+    def tiled(self, times: int) -> Problem:
+        """The same neurons many times over; parameters must be shared."""
+        state = {name: value.repeat(1, times) for name, value in self.state.items()}
+        return Problem(self.x.repeat(1, 1, times), state, self.parameters)
+
+
 @dataclass(frozen=True)
 class Solution:
     """Outputs, final state, and the gradients of a random functional of both."""
