@@ -22,7 +22,11 @@ CLASSES = 10
 #: Of the event camera that recorded N-MNIST.
 SENSOR = (2, 34, 34)
 
-KINDS = ("lif", "linear_lif", "convolutional")
+LAYERS = ("lif", "linear_lif", "convolutional")
+KINDS = (*LAYERS, "halsie")
+#: Height and width of the scenes that HALSIE segments, and their classes.
+SCENE = (96, 160)
+SCENE_CLASSES = 6
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,11 @@ class Case:
 
     Attributes:
         kind: "lif" (one layer, with the gradient of its input), "linear_lif" (a dense layer into neurons, with the
-            gradients of its weights) or "convolutional" (a small network with a loss on top).
+            gradients of its weights), "convolutional" (a small network with a loss on top) or "halsie" (the
+            segmentation model of both events and frames, with its loss).
         steps: length of the sequence T.
         batch: sequences in a batch B.
-        neurons: neurons in the layer N; 0 for the network, whose sizes are fixed.
+        neurons: neurons in the layer N; 0 for the networks, whose sizes are fixed.
         backward: whether the backward pass is measured too.
         seed: of inputs and weights.
     """
@@ -49,7 +54,7 @@ class Case:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"case: unknown kind {self.kind!r}; known are {', '.join(KINDS)}")
-        if min(self.steps, self.batch) < 1 or self.neurons < (0 if self.kind == "convolutional" else 1):
+        if min(self.steps, self.batch) < 1 or self.neurons < (0 if self.has_loss else 1):
             raise ValueError(f"case: steps, batch and neurons must be positive: {self}")
 
     @property
@@ -57,6 +62,11 @@ class Case:
         """Unique in a run, as in ``lif_T100_N512``."""
         size = f"_N{self.neurons}" if self.neurons else ""
         return f"{self.kind}_T{self.steps}{size}" + ("" if self.backward else "_forward")
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether a loss follows, rather than a given gradient of the output."""
+        return self.kind in ("convolutional", "halsie")
 
     @property
     def input_gradient(self) -> bool:
@@ -75,6 +85,7 @@ _TRAINING = (
     Case("lif", 500, neurons=4096),
     Case("linear_lif", 100, neurons=512),
     Case("convolutional", 20),
+    Case("halsie", 5, batch=8),
 )
 CASES = {case.name: case for case in (*_TRAINING, *(replace(case, backward=False) for case in _TRAINING))}
 #: A first look in about a minute.
@@ -98,7 +109,9 @@ def make_input(case: Case) -> np.ndarray:
     """Input [T, B, ...], float32: currents for neurons, spikes for a dense layer, events for the network."""
     random = np.random.default_rng(case.seed)
     if case.kind == "convolutional":
-        return moving_bars(case.steps, case.batch, random)
+        return moving_bars(case.steps, case.batch, random, *SENSOR[1:])
+    if case.kind == "halsie":
+        return moving_bars(case.steps, case.batch, random, *SCENE)
     shape = (case.steps, case.batch, case.neurons)
     if case.kind == "linear_lif":
         # what a layer inside a spiking network gets
@@ -113,8 +126,16 @@ def make_output_gradient(case: Case) -> np.ndarray:
 
 
 def make_labels(case: Case) -> np.ndarray:
-    """A class [B] for each sequence of the network, int64."""
-    return np.random.default_rng(case.seed + 2).integers(0, CLASSES, case.batch)
+    """A class for each sequence [B], or for each pixel [B, H, W] of a scene, int64."""
+    random = np.random.default_rng(case.seed + 2)
+    if case.kind == "halsie":
+        return random.integers(0, SCENE_CLASSES, (case.batch, *SCENE))
+    return random.integers(0, CLASSES, case.batch)
+
+
+def make_frames(case: Case) -> np.ndarray:
+    """Grey frames [B, 1, H, W] in 0 to 1, float32, that go with a scene's events."""
+    return np.random.default_rng(case.seed + 4).random((case.batch, 1, *SCENE), dtype=np.float32)
 
 
 def make_weights(case: Case, shapes: Iterable[tuple[int, ...]]) -> list[np.ndarray]:
@@ -133,19 +154,18 @@ def make_weights(case: Case, shapes: Iterable[tuple[int, ...]]) -> list[np.ndarr
     return weights
 
 
-def moving_bars(steps: int, batch: int, random: np.random.Generator) -> np.ndarray:
-    """Event counts [T, B, 2, 34, 34] of bright bars that cross a sensor, over a little background noise.
+def moving_bars(steps: int, batch: int, random: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Event counts [T, B, 2, H, W] of bright bars that cross a sensor, over a little background noise.
 
     A bar's front edge makes ON events (channel 1) and its back edge OFF events (channel 0), as on an event camera.
     """
-    channels, height, width = SENSOR
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     angle = random.uniform(0, 2 * np.pi, batch)[:, None, None]
     along = np.cos(angle) * (columns - width / 2) + np.sin(angle) * (rows - height / 2)
     across = np.sin(angle) * (columns - width / 2) - np.cos(angle) * (rows - height / 2)
     front = np.linspace(-height / 2, height / 2 + 4, steps)[:, None, None, None]
-    inside = np.abs(across) < 10
-    rate = np.full((steps, batch, channels, height, width), 0.002, np.float32)
+    inside = np.abs(across) < 0.3 * height
+    rate = np.full((steps, batch, 2, height, width), 0.002, np.float32)
     rate[:, :, 1] += 0.8 * inside * np.exp(-((along - front) ** 2))
     rate[:, :, 0] += 0.8 * inside * np.exp(-((along - front + 5) ** 2))
     return random.poisson(rate).astype(np.float32)

@@ -14,7 +14,7 @@ from benchmarks.session import Session
 TURN = 0.15
 #: Idle seconds between turns: OpenMP threads spin for a moment before they sleep, and would steal time from the next.
 PAUSE = 0.02
-#: A framework whose step takes longer than this many seconds plays in one round only.
+#: A framework whose step takes longer than this many seconds plays in one round only, with the step that warmed it up.
 SLOW = 5.0
 
 
@@ -43,13 +43,14 @@ def time_in_turns(
     Returns:
         name -> times, spikelab's own with the ratios to the median of its round.
     """
-    seconds = {s.peer.name: s.ask("prepare", case=case.to_json())["seconds"] for s in (ours, *others.values())}
-    times = {name: Times() for name in seconds}
+    warm = {s.peer.name: s.ask("prepare", case=case.to_json(), slow=SLOW) for s in (ours, *others.values())}
+    times = {name: Times() for name in warm}
     for number in range(rounds):
-        playing = [s for name, s in others.items() if number == 0 or seconds[name] < SLOW]
+        playing = [s for name, s in others.items() if number == 0 or warm[name]["wall"] <= SLOW]
         for other in playing:
             own = _turn(ours, turn)
-            found = _turn(other, turn)
+            is_slow = warm[other.peer.name]["wall"] > SLOW
+            found = warm[other.peer.name] if is_slow else _turn(other, turn)
             _keep(times[ours.peer.name], own, own, number)
             _keep(times[other.peer.name], found, own, number)
         if not playing:

@@ -66,18 +66,21 @@ def weights(model: nn.Module) -> list[Tensor]:
 
 def prepare(adapter: ModuleType, case: Case, dtype: torch.dtype = torch.float32, **options: Any) -> Work:
     """Builds the case and makes its data, which are the same in every framework."""
+    torch.manual_seed(case.seed)
     model = adapter.build(case, **options)
-    loaded = weights(model)
-    with torch.no_grad():
-        for tensor, value in zip(loaded, make_weights(case, [tuple(w.shape) for w in loaded]), strict=True):
-            tensor.copy_(torch.from_numpy(value))
+    # HALSIE is built by the same code everywhere, and so gets the same weights from the seed
+    if case.kind != "halsie":
+        loaded = weights(model)
+        with torch.no_grad():
+            for tensor, value in zip(loaded, make_weights(case, [tuple(w.shape) for w in loaded]), strict=True):
+                tensor.copy_(torch.from_numpy(value))
     model = model.to(dtype)
     x = torch.from_numpy(make_input(case)).to(dtype)
     if hasattr(model, "arrange"):
         x = model.arrange(x)
     x.requires_grad_(case.input_gradient)
     gradient = labels = None
-    if case.kind == "convolutional":
+    if case.has_loss:
         labels = torch.from_numpy(make_labels(case))
     elif case.backward:
         gradient = torch.from_numpy(make_output_gradient(case)).to(dtype)
@@ -113,13 +116,13 @@ def compare(path: Path, work: Work) -> dict[str, float | None]:
 
 def _compact(case: Case, out: Tensor) -> np.ndarray:
     # one bit a spike
-    return out.double().numpy() if case.kind == "convolutional" else np.packbits(out.numpy() != 0)
+    return out.double().numpy() if case.has_loss else np.packbits(out.numpy() != 0)
 
 
 def _differing(case: Case, out: np.ndarray, expected: np.ndarray, count: int) -> float:
     if out.shape != expected.shape:
         raise ValueError(f"{case.name}: the output has another size than the reference's")
-    if case.kind == "convolutional":
+    if case.has_loss:
         return float(np.linalg.norm(out - expected) / np.linalg.norm(expected))
     return float(np.bitwise_count(out ^ expected).sum()) / count
 

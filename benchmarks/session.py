@@ -40,9 +40,8 @@ class Session:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(_DROPPED)}
         environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
         self._said = tempfile.TemporaryFile("w+")
-        distribution = peer.package.split("==")[0]
         self._process = subprocess.Popen(
-            [str(interpreter(peer)), "-P", "-c", _START, str(ROOT), peer.name, distribution, str(threads)],
+            [str(interpreter(peer)), "-P", "-c", _START, str(ROOT), peer.name, peer.distribution, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

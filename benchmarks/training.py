@@ -64,7 +64,7 @@ def run(
         NotInstalled: if a peer's environment is missing.
         WorkerFailed, WrongOutput: if spikelab or the plain loop themselves fail; others are left out and reported.
     """
-    if min((rounds, *threads), default=0) < 1 or turn <= 0:
+    if not threads or min(rounds, *threads) < 1 or turn <= 0:
         raise ValueError(f"rounds, turn and threads must be positive, not {rounds}, {turn} and {list(threads)}")
     if quick:
         cases, rounds, memory = cases or QUICK, min(rounds, 3), False
@@ -128,8 +128,9 @@ def _measure(
 def _check_all(sessions: dict[str, Session], case: Case, report: dict[str, Any], say: Say) -> dict[str, dict[str, Any]]:
     """Name -> what the check found; a peer that fails it is reported and left out."""
     checked = {}
+    sessions = {name: session for name, session in sessions.items() if case.kind in PEERS[name].kinds}
     with tempfile.TemporaryDirectory(prefix="spikelab-benchmark-") as folder:
-        truth = write_truth(sessions[PLAIN], case, Path(folder))
+        truth = write_truth(sessions[PLAIN], case, Path(folder), [PEERS[name].delayed_reset for name in sessions])
         for name, session in sessions.items():
             try:
                 checked[name] = check(session, case, truth)

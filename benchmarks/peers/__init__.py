@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.cases import KINDS, LAYERS
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -16,17 +18,26 @@ class Peer:
 
     Attributes:
         name: of the adapter file, and of the environment and its requirements file.
-        package: what pip installs, pinned; empty for what needs no environment of its own.
+        distribution: whose version is reported.
+        version: the version that pip installs; empty for what needs no environment of its own.
         framework: False for spikelab itself and for code that is no framework; only frameworks set the mark.
         delayed_reset: the spike of a step is taken off the membrane one step later.
         arctan: has the arctan surrogate, so that gradients can be compared.
+        kinds: the kinds of case that its adapter builds.
     """
 
     name: str
-    package: str = ""
+    distribution: str
+    version: str = ""
     framework: bool = True
     delayed_reset: bool = False
     arctan: bool = True
+    kinds: tuple[str, ...] = LAYERS
+
+    @property
+    def package(self) -> str:
+        """What pip installs, pinned; empty for what needs no environment of its own."""
+        return f"{self.distribution}=={self.version}" if self.version else ""
 
 
 OURS = "spikelab_layers"
@@ -35,11 +46,11 @@ PLAIN = "plain_torch"
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer(OURS, framework=False),
-        Peer(PLAIN, framework=False),
-        Peer("snntorch", "snntorch==1.0.0", delayed_reset=True),
-        Peer("norse", "norse==1.1.0", arctan=False),
-        Peer("spikingjelly", "spikingjelly==2.0.0"),
-        Peer("sinabs", "sinabs==3.1.3"),
+        Peer(OURS, "spikelab", framework=False, kinds=KINDS),
+        Peer(PLAIN, "torch", framework=False, kinds=KINDS),
+        Peer("snntorch", "snntorch", "1.0.0", delayed_reset=True),
+        Peer("norse", "norse", "1.1.0", arctan=False),
+        Peer("spikingjelly", "spikingjelly", "2.0.0", kinds=KINDS),
+        Peer("sinabs", "sinabs", "3.1.3"),
     )
 }

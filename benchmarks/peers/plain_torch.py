@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.cases import ALPHA, CLASSES, KEEP, SENSOR, THRESHOLD, Case
+from benchmarks.peers.halsie import HalsieStep
+from spikelab.nn import Neuron
 
 
 class ArctanSpike(torch.autograd.Function):
@@ -79,8 +81,39 @@ class Convolutional(nn.Module):
         return self.readout(self.pool(spikes.flatten(0, 1)).flatten(1)).unflatten(0, time)
 
 
+class HalsieNeurons(nn.Module):
+    """HALSIE's neurons as a loop: keep v + (1 - keep) x, reset to a value; or a readout, which does not spike."""
+
+    def __init__(self, keep: float, threshold: float | None, reset: float):
+        super().__init__()
+        self.keep, self.threshold, self.reset = keep, threshold, reset
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[T, B, ...] -> [T, B, ...]."""
+        v = torch.zeros_like(x[0])
+        outputs = []
+        for current in x.unbind(0):
+            v = self.keep * v + (1 - self.keep) * current
+            if self.threshold is None:
+                outputs.append(v)
+                continue
+            spike = ArctanSpike.apply(v - self.threshold)
+            v = v * (1 - spike) + self.reset * spike
+            outputs.append(spike)
+        return torch.stack(outputs)
+
+
+def in_place_of(ours: Neuron, keep: float) -> nn.Module:
+    """A loop with the dynamics of one of HALSIE's layers."""
+    if not ours.spec.spikes:
+        return HalsieNeurons(keep, None, 0.0)
+    return HalsieNeurons(keep, float(ours.v_threshold), float(ours.v_reset))
+
+
 def build(case: Case, delayed_reset: bool = False) -> nn.Module:
     """The case as a module."""
+    if case.kind == "halsie":
+        return HalsieStep(case, in_place_of)
 
     def neurons() -> nn.Module:
         return LIFLoop(delayed_reset)

@@ -1,12 +1,12 @@
-"""spikelab: one call a layer for all of time; stateless layers see time folded into the batch."""
+"""spikelab: a ``Network``, whose layers each run over all of time in one call."""
 
 from __future__ import annotations
 
 from torch import Tensor
 from torch import nn as torch_nn
 
-from benchmarks.cases import ALPHA, KEEP, THRESHOLD, Case
-from benchmarks.peers.plain_torch import Convolutional
+from benchmarks.cases import ALPHA, CLASSES, KEEP, SENSOR, THRESHOLD, Case
+from benchmarks.peers.halsie import HalsieStep
 from spikelab import nn
 
 DT = 1e-3
@@ -14,31 +14,46 @@ DT = 1e-3
 TAU_MEM = DT / (1 - KEEP)
 
 
-class LIF(torch_nn.Module):
-    """Neurons [T, B, ...] -> [T, B, ...] from rest; the final state is not used here."""
+def neurons() -> nn.Neuron:
+    """One layer."""
+    return nn.LIF(
+        method="euler",
+        dt=DT,
+        tau_mem=TAU_MEM,
+        r=TAU_MEM / DT,
+        v_threshold=THRESHOLD,
+        reset="subtract",
+        surrogate="arctan",
+        surrogate_parameters={"alpha": ALPHA},
+    )
 
-    def __init__(self) -> None:
+
+class Output(torch_nn.Module):
+    """A chain of layers; gives its output alone."""
+
+    def __init__(self, *layers: torch_nn.Module):
         super().__init__()
-        self.layer = nn.LIF(
-            method="euler",
-            dt=DT,
-            tau_mem=TAU_MEM,
-            r=TAU_MEM / DT,
-            v_threshold=THRESHOLD,
-            reset="subtract",
-            surrogate="arctan",
-            surrogate_parameters={"alpha": ALPHA},
-        )
+        self.network = nn.Network.sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Spikes only."""
-        return self.layer(x)[0]
+        """[T, B, ...] -> [T, B, ...]."""
+        return self.network(x)[0]
 
 
 def build(case: Case) -> torch_nn.Module:
     """The case as a module."""
+    if case.kind == "halsie":
+        return HalsieStep(case)
     if case.kind == "convolutional":
-        return Convolutional(LIF)
-    if case.kind == "linear_lif":
-        return torch_nn.Sequential(torch_nn.Linear(case.neurons, case.neurons), LIF())
-    return LIF()
+        return Output(
+            nn.Conv2d(SENSOR[0], 16, 5),
+            neurons(),
+            nn.AvgPool2d(2),
+            nn.Conv2d(16, 32, 3),
+            neurons(),
+            nn.AvgPool2d(2),
+            nn.Flatten(),
+            nn.Dense(32 * 6 * 6, CLASSES),
+        )
+    before = [nn.Dense(case.neurons, case.neurons)] if case.kind == "linear_lif" else []
+    return Output(*before, neurons())

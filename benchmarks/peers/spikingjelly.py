@@ -6,6 +6,8 @@ from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import Tensor, nn
 
 from benchmarks.cases import ALPHA, CLASSES, KEEP, SENSOR, THRESHOLD, Case
+from benchmarks.peers.halsie import HalsieStep
+from spikelab.nn import Neuron
 
 
 def neurons() -> neuron.LIFNode:
@@ -16,6 +18,17 @@ def neurons() -> neuron.LIFNode:
         v_threshold=THRESHOLD,
         v_reset=None,
         surrogate_function=surrogate.ATan(ALPHA),
+    )
+
+
+def in_place_of(ours: Neuron, keep: float) -> nn.Module:
+    """A layer with the dynamics of one of HALSIE's: input scaled by the decay, reset to a value."""
+    tau = 1 / (1 - keep)
+    if not ours.spec.spikes:
+        return Sequence(neuron.NonSpikingLIFNode(tau=tau))
+    threshold, reset = float(ours.v_threshold), float(ours.v_reset)
+    return Sequence(
+        neuron.LIFNode(tau=tau, v_threshold=threshold, v_reset=reset, surrogate_function=surrogate.ATan(ALPHA))
     )
 
 
@@ -35,6 +48,8 @@ class Sequence(nn.Module):
 
 def build(case: Case) -> nn.Module:
     """The case as a module."""
+    if case.kind == "halsie":
+        return HalsieStep(case, in_place_of)
     if case.kind == "convolutional":
         return Sequence(
             layer.Conv2d(SENSOR[0], 16, 5),
