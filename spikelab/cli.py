@@ -6,14 +6,15 @@ answered at once.
 
 import difflib
 import importlib
+import json
 import logging
 import os
 import re
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, get_args, get_origin, get_type_hints
 
 import spikelab
 from spikelab import settings
@@ -28,11 +29,13 @@ class Command:
         settings: The dataclass of its options; the first line of its docstring is the command's summary.
         run: "module:function" that takes the settings and returns the figures for `--json`.
         show: "module:function" that turns those figures into the text for the terminal.
+        writes_json: Whether `run` writes the `--json` file itself, in a form of its own.
     """
 
     settings: type
     run: str
     show: str
+    writes_json: bool = False
 
     @property
     def summary(self) -> str:
@@ -49,7 +52,7 @@ COMMANDS = {
     "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data"),
     "compare": Command(settings.Compare, "spikelab.report.compare:compare", "spikelab.report.text:comparison"),
     "info": Command(settings.Info, "spikelab.report.info:info", "spikelab.report.text:info"),
-    "bench train": Command(settings.Bench, "spikelab.report.bench:bench_training", "spikelab.report.text:bench"),
+    "bench train": Command(settings.Bench, "spikelab.report.bench:bench_training", "spikelab.report.text:bench", True),
 }
 
 HELP = """\
@@ -105,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures = _load(command.run)(options)
         if _is_main_process():
             print(_load(command.show)(figures))
-            if options.json:
+            if options.json and not command.writes_json:
                 _write_json(options.json, name, options, figures)
         return 0
     except BaseException as error:
@@ -140,18 +143,24 @@ def _parse(name: str, command: Command, words: list[str]) -> Any:
 
     # Attribute docstrings become the help. A settings file may hold values only, never the name of a class to build.
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True, instantiate_subclass_spec_in_any=False)
-    words = [_underscored(word) for word in words]
+    words = _with_lists(command.settings, [_underscored(word) for word in words])
     words = _with_settings_of_resumed(name, words)
     positional = [entry.name for entry in fields(command.settings) if entry.name == "run"]
     usage = f"spikelab {name}{''.join(f' {each.upper()}' for each in positional)} [--config FILE] [options]"
     parser = jsonargparse.ArgumentParser(
-        prog=f"spikelab {name}", usage=usage, description=command.summary, parser_mode="toml", exit_on_error=False
+        prog=f"spikelab {name}",
+        usage=usage,
+        description=command.summary,
+        parser_mode="toml",
+        exit_on_error=False,
+        allow_abbrev=False,
     )
     parser.add_argument("--config", action="config", help="TOML file with any of the options below.")
     parser.add_class_arguments(command.settings, None, as_positional=True)
     for path in _values_of("--config", words):
-        if os.path.exists(path):
-            check_keys(command.settings, load_toml(path), path)
+        if not os.path.exists(path):
+            raise UsageError(f"--config {path}: no such file")
+        check_keys(command.settings, load_toml(path), path)
     try:
         namespace = parser.instantiate(parser.parse_args(words))
     except SystemExit as stop:  # --help and --print_config
@@ -169,6 +178,34 @@ def _underscored(word: str) -> str:
         return word
     key, equals, value = word.partition("=")
     return "--" + key[2:].replace("-", "_") + equals + value
+
+
+def _with_lists(settings_type: type, words: list[str]) -> list[str]:
+    """Lists as one types them, `--splits train,test` or `--indices 0,3`, in the form that the parser reads."""
+    found = list(words)
+    for place, word in enumerate(words):
+        key, equals, value = word.partition("=")
+        listed = _list_type(settings_type, key[2:].split(".")) if key.startswith("--") else None
+        if listed is None:
+            continue
+        if equals:
+            found[place] = f"{key}={_listed(listed, value)}"
+        elif place + 1 < len(words):
+            found[place + 1] = _listed(listed, words[place + 1])
+    return found
+
+
+def _listed(item: type, value: str) -> str:
+    items = [each.strip().strip("\"'") for each in value.strip().removeprefix("[").removesuffix("]").split(",")]
+    return "[" + ", ".join(json.dumps(each) if item is str else each for each in items if each) + "]"
+
+
+def _list_type(kind: Any, path: list[str]) -> type | None:
+    """The type of a list's items, if the option at this path is a list."""
+    for name in path:
+        kind = get_type_hints(kind).get(name) if is_dataclass(kind) else None
+    lists = [each for each in (kind, *get_args(kind)) if get_origin(each) is list]
+    return get_args(lists[0])[0] if len(lists) == 1 else None
 
 
 def _values_of(option: str, words: list[str]) -> list[str]:

@@ -281,8 +281,16 @@ class Export:
     """nir: the neuromorphic intermediate representation, read by snnTorch, Norse, Lava and others."""
     checkpoint: Literal["best", "last"] = "best"
     """Which checkpoint of the run."""
+    height: int = 0
+    """Height of the inputs in pixels; 0 takes that of the training samples."""
+    width: int = 0
+    """Width of the inputs in pixels; 0 takes that of the training samples."""
     json: str | None = None
-    """Write what was written to this file."""
+    """Write what was exported to this file."""
+
+    def __post_init__(self) -> None:
+        _require(self.height >= 0, "height", self.height, "use 0 (as in training) or more")
+        _require(self.width >= 0, "width", self.width, "use 0 (as in training) or more")
 
 
 @dataclass(frozen=True)
@@ -323,22 +331,29 @@ class Info:
 
 @dataclass(frozen=True)
 class Bench:
-    """Measure training speed and memory against other frameworks; needs a checkout, see benchmarks/."""
+    """Measure training speed and memory beside other frameworks; needs a checkout, see benchmarks/."""
 
     cases: list[str] = field(default_factory=list)
     """Which cases; none runs all."""
     peers: list[str] = field(default_factory=list)
-    """Which frameworks to compare with; none takes all that are installed."""
-    threads: int = 2
-    """CPU threads."""
-    repeats: int = 7
-    """Interleaved repetitions of each measurement."""
+    """Which frameworks to compare with; none takes all."""
+    threads: list[int] = field(default_factory=lambda: [1, 2])
+    """Numbers of CPU threads, each measured in processes of its own."""
+    rounds: int = 11
+    """How often every framework has its turn."""
+    memory: bool = True
+    """Also measure peak memory, each in a fresh process."""
+    quick: bool = False
+    """A first look: few cases and rounds, no memory."""
+    install: bool = False
+    """Make the frameworks' environments first, where they are missing (downloads)."""
     json: str | None = None
-    """Write one row per case and framework to this file."""
+    """Write one row per case, thread count and framework to this file, after each case; and the same as CSV."""
 
     def __post_init__(self) -> None:
-        _require(self.threads >= 1, "threads", self.threads, "must be at least 1")
-        _require(self.repeats >= 1, "repeats", self.repeats, "must be at least 1")
+        good = bool(self.threads) and min(self.threads) >= 1
+        _require(good, "threads", self.threads, "give numbers of at least 1, such as 1 or [1,2]")
+        _require(self.rounds >= 1, "rounds", self.rounds, "must be at least 1")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ def export_run(settings: Export) -> dict[str, Any]:
         settings: The run, the checkpoint and the folder.
 
     Returns:
-        `files`: what was written.
+        `files`: what was written; `manifest`: how the parts fit together.
 
     Raises:
         RunError: If the run is not there.
@@ -26,5 +26,6 @@ def export_run(settings: Export) -> dict[str, Any]:
     if not hasattr(model, "export"):
         raise ValueError(f"model {run.settings.model.name!r} has no export to {settings.format}")
     folder = Path(settings.folder or run.folder.path / "export")
-    folder.mkdir(parents=True, exist_ok=True)
-    return {"files": [str(path) for path in model.export(folder)]}
+    height, width = run.sample_shapes["frame"][-2:]
+    manifest = model.export(folder, settings.height or height, settings.width or width)
+    return {"files": [str(folder / name) for name in [*manifest["sha256"], "manifest.json"]], "manifest": manifest}
