@@ -5,7 +5,7 @@ This runs once for a whole sequence, in float64, so that every back end starts f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +25,9 @@ def exp_divided_difference_torch(*points: Tensor) -> Tensor:
     It is the upper right element of the exponential of the bidiagonal matrix with the points on its diagonal and ones
     beside it (Opitz 1964; McCurdy, Ng and Parlett 1984).
     """
-    points = torch.broadcast_tensors(*points)
+    # a held input's rate is a plain number, which lies on the CPU wherever the parameters are
+    device = next((point.device for point in points if point.device.type != "cpu"), points[0].device)
+    points = torch.broadcast_tensors(*(point.to(device) for point in points))
     diagonal = torch.diag_embed(torch.stack(points, dim=-1))
     size = len(points)
     beside = torch.diag(torch.ones(size - 1, dtype=diagonal.dtype, device=diagonal.device), 1)
@@ -50,22 +52,72 @@ class _TorchPrinter(Printer):
         return f"{self.functions[name]}({', '.join(f'as_tensor({a})' for a in arguments)})"
 
 
-@lru_cache(maxsize=512)
-def _program(step: Step) -> dict[str, Any]:
-    printer = _TorchPrinter()
-    names = [*step.spec.parameter_names, "dt", "refractory_steps"]
-    programs = {}
-    for name, expression in step.coefficients.items():
-        code = printer(expression.subs(DT, sp.Symbol("dt", real=True)))
-        space = {
-            "as_tensor": lambda value: torch.as_tensor(value, dtype=torch.float64),
-            "exp_divided_difference": exp_divided_difference_torch,
-            "detach": _detach,
-            **{f: getattr(torch, f) for f in Printer.functions.values()},
+def _compile(expression: sp.Expr, arguments: Sequence[str], what: str) -> Callable[..., Any]:
+    code = _TorchPrinter()(expression.subs(DT, sp.Symbol("dt", real=True)))
+    space = {
+        "as_tensor": lambda value: torch.as_tensor(value, dtype=torch.float64),
+        "exp_divided_difference": exp_divided_difference_torch,
+        "detach": _detach,
+        **{name: getattr(torch, name) for name in Printer.functions.values()},
+    }
+    # the code comes from the printer above, out of symbols and numbers that were parsed, never evaluated
+    return eval(compile(f"lambda {', '.join(arguments)}: {code}", f"<{what}>", "eval"), space)
+
+
+class Programs:
+    """What a step needs once for a sequence, ready to run: a layer holds it, so that no graph has to build it.
+
+    Attributes:
+        step: the step.
+    """
+
+    def __init__(self, step: Step):
+        self.step = step
+        names = step.spec.parameter_names
+        self._coefficients = {
+            name: _compile(expression, [*names, "dt", "refractory_steps"], f"coefficient {name}")
+            for name, expression in step.coefficients.items()
         }
-        # the code comes from the printer above, out of symbols and numbers that were parsed, never evaluated
-        programs[name] = eval(compile(f"lambda {', '.join(names)}: {code}", f"<coefficient {name}>", "eval"), space)
-    return programs
+        declared = {state.name: state.initial for state in step.spec.states}
+        self._initial = {
+            name: _compile(
+                parse(declared.get(name, "0"), step.spec.parameter_symbols, f"{step.spec.name}: initial {name}"),
+                names,
+                f"initial {name}",
+            )
+            for name in step.states
+        }
+
+    def __deepcopy__(self, memo: Any) -> Programs:
+        # nothing in it ever changes
+        return self
+
+    def __reduce__(self) -> Any:
+        return programs, (self.step,)
+
+    def coefficients(self, parameters: Mapping[str, Tensor], dt: float, refractory: float = 0.0) -> dict[str, Tensor]:
+        """As the function ``coefficients``."""
+        values: dict[str, Any] = {name: parameters[name].to(torch.float64) for name in self.step.spec.parameter_names}
+        steps = max(1.0, float(round(refractory / dt)))
+        return {
+            name: torch.as_tensor(program(**values, dt=dt, refractory_steps=steps), dtype=torch.float64)
+            for name, program in self._coefficients.items()
+        }
+
+    def initial_state(self, parameters: Mapping[str, Tensor], shape: torch.Size, like: Tensor) -> list[Tensor]:
+        """As the function ``initial_state``."""
+        values = {name: parameters[name] for name in self.step.spec.parameter_names}
+        state = []
+        for program in self._initial.values():
+            value = torch.as_tensor(program(**values), dtype=like.dtype, device=like.device)
+            state.append(value.detach().expand(shape).clone())
+        return state
+
+
+@lru_cache(maxsize=512)
+def programs(step: Step) -> Programs:
+    """The programs of a step, built once."""
+    return Programs(step)
 
 
 def coefficients(step: Step, parameters: Mapping[str, Tensor], dt: float, refractory: float = 0.0) -> dict[str, Tensor]:
@@ -80,29 +132,9 @@ def coefficients(step: Step, parameters: Mapping[str, Tensor], dt: float, refrac
     Returns:
         coefficient -> float64 tensor, of the shape that its parameters broadcast to.
     """
-    values: dict[str, Any] = {name: parameters[name].to(torch.float64) for name in step.spec.parameter_names}
-    steps = max(1.0, float(round(refractory / dt)))
-    result = {}
-    for name, program in _program(step).items():
-        result[name] = torch.as_tensor(program(**values, dt=dt, refractory_steps=steps), dtype=torch.float64)
-    return result
+    return programs(step).coefficients(parameters, dt, refractory)
 
 
 def initial_state(step: Step, parameters: Mapping[str, Tensor], shape: torch.Size, like: Tensor) -> list[Tensor]:
     """A fresh state: one tensor of the given shape, dtype and device of ``like``, for each of ``step.states``."""
-    values = {name: parameters[name] for name in step.spec.parameter_names}
-    declared = {state.name: state.initial for state in step.spec.states}
-    state = []
-    for name in step.states:
-        program = _initial_program(step, declared.get(name, "0"))
-        value = torch.as_tensor(program(**values), dtype=like.dtype, device=like.device)
-        state.append(value.detach().expand(shape).clone())
-    return state
-
-
-@lru_cache(maxsize=512)
-def _initial_program(step: Step, text: str) -> Any:
-    expression = parse(text, step.spec.parameter_symbols, f"{step.spec.name}: initial state")
-    code = _TorchPrinter()(expression)
-    space = {"as_tensor": torch.as_tensor, **{f: getattr(torch, f) for f in Printer.functions.values()}}
-    return eval(compile(f"lambda {', '.join(step.spec.parameter_names)}: {code}", "<initial state>", "eval"), space)
+    return programs(step).initial_state(parameters, shape, like)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -133,7 +133,7 @@ def _setup_context(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.save_for_backward(x, output[3], shared, per_neuron, state)
 
 
-def _differentiate(ctx: Any, grad_out: Any, grad_records: Any, grad_final: Any, _: Any) -> Any:
+def _differentiate(call: Any, ctx: Any, grad_out: Any, grad_records: Any, grad_final: Any, _: Any) -> Any:
     x, checkpoints, shared, per_neuron, state = ctx.saved_tensors
     if not ctx.segment:
         raise RuntimeError("the forward pass kept no checkpoints; run it with gradients enabled")
@@ -142,7 +142,6 @@ def _differentiate(ctx: Any, grad_out: Any, grad_records: Any, grad_final: Any, 
     grad_records = x.new_zeros((records, *x.shape)) if grad_records is None else grad_records
     grad_final = torch.zeros_like(state) if grad_final is None else grad_final
     wanted = ctx.needs_input_grad[2] or ctx.needs_input_grad[3]
-    call = neuron_backward if torch.compiler.is_compiling() else _backward
     grad_x, grad_state, by_neuron = call(
         x, checkpoints, shared, per_neuron, grad_out, grad_records, grad_final, ctx.key, ctx.segment, wanted
     )
@@ -155,7 +154,7 @@ def _differentiate(ctx: Any, grad_out: Any, grad_records: Any, grad_final: Any, 
     return grad_x, grad_state, grad_shared, grad_per_neuron, None, None
 
 
-neuron_forward.register_autograd(_differentiate, setup_context=_setup_context)
+neuron_forward.register_autograd(partial(_differentiate, neuron_backward), setup_context=_setup_context)
 
 
 class EagerNeuron(torch.autograd.Function):
@@ -175,4 +174,4 @@ class EagerNeuron(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         """As the registered derivative."""
-        return _differentiate(ctx, *gradients)
+        return _differentiate(_backward, ctx, *gradients)

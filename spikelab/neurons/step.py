@@ -95,6 +95,10 @@ class Step:
     outputs: tuple[str, ...]
     surrogate: Surrogate = field(repr=False)
 
+    def __deepcopy__(self, memo: object) -> Step:
+        # nothing in it ever changes, and kernels are remembered by the step they run
+        return self
+
 
 def find_neuron(choice: str | NeuronSpec) -> NeuronSpec:
     """A neuron by registry name, by the name that ``neuron_name`` gave to one's own, or the spec itself."""

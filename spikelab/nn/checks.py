@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 
 import torch
@@ -20,20 +20,23 @@ class NonFiniteError(FloatingPointError):
 def check_finite(on: bool = True) -> Iterator[None]:
     """Within this context every neuron layer checks its input and output and names the first bad element.
 
+    Compiled models run uncompiled here: a graph has no place for the check.
+
     Example:
         >>> with check_finite():
         ...     spikes, state = network(x)
     """
     token = _checking.set(on)
     try:
-        yield
+        with torch.compiler.set_stance("force_eager") if on else nullcontext():
+            yield
     finally:
         _checking.reset(token)
 
 
 def require_finite(values: Tensor, layer: str, what: str) -> None:
     """Raises NonFiniteError for the first non-finite element of ``values`` [T, B, ...] while checking is on."""
-    if not _checking.get() or bool(torch.isfinite(values).all()):
+    if torch.compiler.is_compiling() or not _checking.get() or bool(torch.isfinite(values).all()):
         return
     step, *index = (~torch.isfinite(values)).nonzero()[0].tolist()
     value = values[(step, *index)].item()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spikelab.kernels.choose import BACKENDS, Packed, pack, run_neuron
-from spikelab.kernels.coefficients import coefficients, initial_state
+from spikelab.kernels.coefficients import programs
 from spikelab.neurons import spec as specs
 from spikelab.neurons.step import REFRACTORY_LEFT, StepOptions, build_step, find_neuron, neuron_name
 from spikelab.neurons.surrogate import SURROGATES, Surrogate, surrogate
@@ -30,6 +30,46 @@ class _LogarithmicScale(nn.Module):
 
     def right_inverse(self, value: Tensor) -> Tensor:
         return value.log()
+
+
+@dataclass(frozen=True, eq=False)
+class _Remembered:
+    """Coefficients of fixed parameters: computed once, and again after one was written to or the input's form changed.
+
+    Attributes:
+        form: what they depend on beside the parameters.
+        written: each parameter, its memory (held, so that no other takes its address) and how often it was written to.
+        packed: the coefficients.
+    """
+
+    form: tuple[Any, ...]
+    written: list[tuple[Tensor, Tensor, int]]
+    packed: Packed
+
+    @staticmethod
+    def of(form: tuple[Any, ...], tensors: list[Tensor], packed: Packed) -> _Remembered:
+        return _Remembered(form, [(t, t.detach(), _version(t)) for t in tensors], packed)
+
+    def serves(self, form: tuple[Any, ...], tensors: list[Tensor]) -> bool:
+        return (
+            self.form == form
+            and len(self.written) == len(tensors)
+            and all(
+                now is then and now.data_ptr() == memory.data_ptr() and _version(now) == version >= 0
+                for now, (then, memory, version) in zip(tensors, self.written, strict=True)
+            )
+        )
+
+    def __deepcopy__(self, memo: Any) -> None:
+        return None
+
+    def __reduce__(self) -> Any:
+        return type(None), ()
+
+
+def _version(tensor: Tensor) -> int:
+    """How often a tensor was written to; -1 for one made in inference mode, which does not count."""
+    return -1 if tensor.is_inference() else tensor._version
 
 
 class Neuron(Stateful):
@@ -95,9 +135,15 @@ class Neuron(Stateful):
             **_surrogate_options(surrogate, surrogate_parameters or {}),
         )
         self.step = build_step(self.options)
+        self._programs = programs(self.step)
         self._set_parameters(parameters, set(learnable))
         self._key = self.options.key()
-        self._cached: tuple[Any, Packed] | None = None
+        self._cached: _Remembered | None = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        # in another process, kernels must find one's own neuron by its name
+        neuron_name(self.spec)
 
     def _set_parameters(self, given: Mapping[str, float | Tensor], learnable: set[str]) -> None:
         names = self.spec.parameter_names
@@ -137,23 +183,23 @@ class Neuron(Stateful):
         return self._initial(x.shape[1:], x)
 
     def _initial(self, shape: torch.Size, like: Tensor) -> NeuronState:
-        values = initial_state(self.step, self.parameter_values(), shape, like)
+        values = self._programs.initial_state(self.parameter_values(), shape, like)
         return dict(zip(self.step.states, values, strict=True))
 
     def _coefficients(self, x: Tensor, key: str) -> Packed:
         learned = torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
         if learned or torch.compiler.is_compiling():
             return self._compute_coefficients(x, key)
-        # fixed parameters: computed once, and again only after one was written to or the input has another form
-        written = tuple((id(t), t._version) for t in (*self.parameters(), *self.buffers()))
-        version = (written, key, x.shape[1:], x.dtype, x.device)
-        if self._cached is None or self._cached[0] != version:
-            with torch.no_grad():
-                self._cached = (version, self._compute_coefficients(x, key))
-        return self._cached[1]
+        tensors = [*self.parameters(), *self.buffers()]
+        form = (key, x.shape[1:], x.dtype, x.device)
+        if self._cached is None or not self._cached.serves(form, tensors):
+            # ordinary tensors even under inference mode: a training step may come next
+            with torch.inference_mode(False), torch.no_grad():
+                self._cached = _Remembered.of(form, tensors, self._compute_coefficients(x, key))
+        return self._cached.packed
 
     def _compute_coefficients(self, x: Tensor, key: str) -> Packed:
-        values = coefficients(self.step, self.parameter_values(), self.dt, self.refractory)
+        values = self._programs.coefficients(self.parameter_values(), self.dt, self.refractory)
         return pack(key, list(values.values()), x)
 
     def forward(self, x: Tensor, state: NeuronState | None = None) -> tuple[Tensor, NeuronState]:

@@ -41,7 +41,6 @@ class Problem:
     def to(self, dtype: torch.dtype) -> Problem:
         return Problem(self.x.to(dtype), {k: v.to(dtype) for k, v in self.state.items()}, self.parameters)
 
-
     def tiled(self, times: int) -> Problem:
         """The same neurons many times over; parameters must be shared."""
         state = {name: value.repeat(1, times) for name, value in self.state.items()}

@@ -86,4 +86,4 @@ def test_every_choice_changes_something(contract, neuron, method, form, reset):
     assert changed(detach_reset=True) > 1e-6
     assert changed(refractory=True) > 1e-6
     for surrogate in {*surrogates(neuron)} - {"arctan"} if reset == spec.default_reset else ():
-            assert changed(**surrogate_options(surrogate)) > 1e-6, surrogate
+        assert changed(**surrogate_options(surrogate)) > 1e-6, surrogate

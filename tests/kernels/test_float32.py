@@ -25,7 +25,9 @@ def test_one_step_from_the_same_state_and_a_long_run(contract, neuron):
     problem = contract.problem(options, False, steps=35, batch=3, neurons=37).to(torch.float32)
     traced = build_step(StepOptions(**{**options.__dict__, "record": spec.state_names}))
     start = [problem.state[name] for name in spec.state_names]
-    outputs, _ = choose.run_neuron(traced, problem.x, start, packed_for(contract, traced, problem, problem.x), "reference")
+    outputs, _ = choose.run_neuron(
+        traced, problem.x, start, packed_for(contract, traced, problem, problem.x), "reference"
+    )
     # the states before every step, as a batch of its own
     before = [torch.cat([s[None], trace[:-1]]).flatten(0, 1) for s, trace in zip(start, outputs[1:], strict=True)]
     x = problem.x.flatten(0, 1)[None]
@@ -35,9 +37,7 @@ def test_one_step_from_the_same_state_and_a_long_run(contract, neuron):
         for backend in ("reference", "numba")
     ]
     has_functions = any(line.atoms(sp.exp) for _, line in step.lines)
-    for true, found in zip(
-        (*results[0][0], *results[0][1]), (*results[1][0], *results[1][1]), strict=True
-    ):
+    for true, found in zip((*results[0][0], *results[0][1]), (*results[1][0], *results[1][1]), strict=True):
         assert found.dtype == torch.float32
         if has_functions:
             # two libraries' exp; the membrane is a difference of terms larger than itself
