@@ -160,8 +160,8 @@ class Train:
     """Steps between checkpoints within an epoch; 0 writes one per epoch."""
     log_every: int = 10
     """Steps between lines in the log."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16 runs matrix products in half precision: worth it on a GPU, rarely on a CPU."""
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    """bfloat16 runs matrix products in half precision; auto does where the device has them in hardware."""
     device: str = "auto"
     """auto takes a GPU where there is one; or cpu, cuda, cuda:N, mps."""
     threads: int = 0
@@ -219,7 +219,7 @@ class Evaluate:
     """The data to evaluate on."""
     energy_batches: int = 1
     """Batches over which operations and energy are counted, where the model can; 0 leaves it out."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
     """Arithmetic of matrix products."""
     device: str = "auto"
     """auto takes a GPU where there is one; or cpu, cuda, cuda:N, mps."""

@@ -9,6 +9,7 @@ from torch import nn
 from spikelab.learn.distributed import Processes, join_processes
 from spikelab.learn.environment import set_threads
 from spikelab.learn.loading import EvaluationBatches
+from spikelab.learn.precision import choose_precision
 from spikelab.learn.restore import load_run, open_evaluation_data
 from spikelab.learn.task import Task
 from spikelab.settings import Evaluate
@@ -73,7 +74,8 @@ def evaluate_run(settings: Evaluate) -> dict[str, Any]:
         batches = EvaluationBatches(
             dataset, settings.data.split, settings.data.batch_size, settings.data.workers, processes
         )
-        figures = evaluate(run.model, run.task, batches, settings.precision, processes)
+        precision = choose_precision(settings.precision, processes.device)
+        figures = evaluate(run.model, run.task, batches, precision, processes)
         figures |= {"run": settings.run, "checkpoint": settings.checkpoint, "step": run.step}
         figures |= {"dataset": name, "split": settings.data.split, "model": run.settings.model.name}
         figures["parameters"] = sum(parameter.numel() for parameter in run.model.parameters())

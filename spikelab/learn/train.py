@@ -15,6 +15,7 @@ from spikelab.learn.environment import set_threads
 from spikelab.learn.loading import EvaluationBatches, TrainingBatches
 from spikelab.learn.loop import fit
 from spikelab.learn.optimise import make_optimiser
+from spikelab.learn.precision import choose_precision
 from spikelab.learn.run_folder import RunError, RunFolder
 from spikelab.learn.schedule import make_scheduler
 from spikelab.learn.seeds import seed_everything
@@ -52,12 +53,13 @@ def train(settings: Train) -> dict[str, Any]:
         check_model_options(settings.model.name, settings.model.options)
         registry.load("tasks", settings.task)
         folder, resumed = _open_folder(settings, processes)
-        source = _initial_checkpoint(settings)
+        source = None if folder.last.exists() else _initial_checkpoint(settings)
         with processes.main_first():
             training_data = build_dataset(settings.data.name, settings.data.train_split, settings.data.options)
             validation_data = build_dataset(settings.data.name, settings.data.validation_split, settings.data.options)
         options = options_from_data(settings.model.name, training_data, settings.model.options)
-        settings = replace(settings, model=replace(settings.model, options=options))
+        precision = choose_precision(settings.precision, processes.device)
+        settings = replace(settings, model=replace(settings.model, options=options), precision=precision)
         if resumed:
             _refuse_changes(folder.read_settings(), settings, folder)
         if resumed and "result" in (record := folder.read_record()):
@@ -66,7 +68,7 @@ def train(settings: Train) -> dict[str, Any]:
 
         seed_everything(settings.seed)
         model = build_model(settings.model.name, settings.model.options)
-        if source is not None and not resumed:
+        if source is not None:
             load_weights(model, load_checkpoint(source, ["model"])["model"], source, settings.initialise_skip)
         model.to(processes.device)
         seed_everything(settings.seed, processes.rank + 1)
