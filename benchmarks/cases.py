@@ -41,6 +41,7 @@ class Case:
         batch: sequences in a batch B.
         neurons: neurons in the layer N; 0 for the networks, whose sizes are fixed.
         backward: whether the backward pass is measured too.
+        autocast: run the forward pass under CPU autocast to bfloat16. Outputs are checked without it.
         seed: of inputs and weights.
     """
 
@@ -49,6 +50,7 @@ class Case:
     batch: int = 16
     neurons: int = 0
     backward: bool = True
+    autocast: bool = False
     seed: int = 7
 
     def __post_init__(self) -> None:
@@ -61,7 +63,8 @@ class Case:
     def name(self) -> str:
         """Unique in a run, as in ``lif_T100_N512``."""
         size = f"_N{self.neurons}" if self.neurons else ""
-        return f"{self.kind}_T{self.steps}{size}" + ("" if self.backward else "_forward")
+        precision = "_bfloat16" if self.autocast else ""
+        return f"{self.kind}_T{self.steps}{size}{precision}" + ("" if self.backward else "_forward")
 
     @property
     def has_loss(self) -> bool:
@@ -86,6 +89,7 @@ _TRAINING = (
     Case("linear_lif", 100, neurons=512),
     Case("convolutional", 20),
     Case("halsie", 5, batch=8),
+    Case("halsie", 5, batch=8, autocast=True),
 )
 CASES = {case.name: case for case in (*_TRAINING, *(replace(case, backward=False) for case in _TRAINING))}
 #: A first look in about a minute.

@@ -38,17 +38,22 @@ class Work:
         """One training step without the optimiser, or one inference; gives the output."""
         if not self.case.backward:
             with torch.no_grad():
-                return self.model(self.x)
+                return self._forward()
         # as optimizer.zero_grad does
         self.x.grad = None
         for parameter in self.model.parameters():
             parameter.grad = None
-        out = self.model(self.x)
+        out = self._forward()
         if self.labels is None:
             out.backward(self.gradient)
         else:
-            nn.functional.cross_entropy(out.mean(0), self.labels).backward()
+            logits = out.float() if self.case.autocast else out
+            nn.functional.cross_entropy(logits.mean(0), self.labels).backward()
         return out
+
+    def _forward(self) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.case.autocast):
+            return self.model(self.x)
 
     def gradients(self) -> list[np.ndarray]:
         """Of the input, or of every weight, after a step."""

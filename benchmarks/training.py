@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def _measure(
         for case in cases:
             load = machine.load_average()
             say(f"{case.name}, {threads} thread{'s' if threads > 1 else ''}, load {load}")
-            checked = _check_all(sessions, case, report, say)
+            checked = _check_all(sessions, replace(case, autocast=False), report, say)
             timed = {name: sessions[name] for name in checked if name != OURS}
             times = time_in_turns(sessions[OURS], timed, case, rounds, turn)
             if memory and case.name not in peak:
