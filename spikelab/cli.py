@@ -104,7 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parse(name, command, rest)
         if options is None:
             return 0
-        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        logging.basicConfig(format="%(message)s", stream=sys.stderr)
+        logging.getLogger("spikelab").setLevel(logging.INFO)  # ours; other libraries only warn
         figures = _load(command.run)(options)
         if _is_main_process():
             print(_load(command.show)(figures))
@@ -262,6 +263,9 @@ def _report(name: str, error: BaseException) -> int:
     kind, message = type(error).__name__, " ".join(str(error).split())
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, BrokenPipeError):  # the reader of a pipe, such as head, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     if isinstance(error, KeyboardInterrupt):
         print(f"\nspikelab {name}: interrupted", file=sys.stderr)
         return 130

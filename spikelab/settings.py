@@ -180,10 +180,6 @@ class Train:
             _require(getattr(self, name) >= 0, name, getattr(self, name), "use 0 (off) or more")
         _require(0 <= self.seed < 2**32, "seed", self.seed, "use a whole number from 0 to 4294967295")
         _require(bool(self.folder), "folder", self.folder, "name the folder of the run")
-        both = self.resume is not None and self.initialise_from is not None
-        _require(
-            not both, "initialise_from", self.initialise_from, "a resumed run has its own weights; drop one of them"
-        )
         _check_device(self.device)
 
 

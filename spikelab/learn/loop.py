@@ -73,7 +73,8 @@ def fit(
     session.sample_shapes = training.sample_shapes
     if folder.last.exists():
         session.restore()
-        logger.info("%s: going on from step %d", folder.path, session.progress.step)
+        if session.processes.is_main:
+            logger.info("%s: going on from step %d", folder.path, session.progress.step)
     progress = session.progress
     network = session.processes.wrap(model)
     started = time.perf_counter()

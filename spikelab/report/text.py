@@ -82,13 +82,24 @@ def _tree(figures: Figures, indent: str = "") -> str:
     width = max(len(str(name)) for name in figures) + 2
     lines = []
     for name, value in figures.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and _is_table(value):
+            header = ["", *(key.replace("_", " ") for key in next(iter(value.values())))]
+            table = render(header, [[each, *map(_number, value[each].values())] for each in value])
+            lines += [f"{indent}{name}", *(f"{indent}  {line}" for line in table.splitlines())]
+        elif isinstance(value, Mapping):
             lines += [f"{indent}{name}", _tree(value, indent + "  ")]
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             lines += [f"{indent}{name}", *(indent + "  " + _line(entry) for entry in value)]
         else:
             lines.append(f"{indent}{name!s:<{width}}{_number(value)}")
     return "\n".join(lines)
+
+
+def _is_table(value: Figures) -> bool:
+    """Whether all entries are dictionaries with the same keys and plain values."""
+    rows = [row for row in value.values() if isinstance(row, Mapping)]
+    plain = all(not isinstance(cell, Mapping | list) for row in rows for cell in row.values())
+    return len(rows) == len(value) >= 2 and plain and len({tuple(row) for row in rows}) == 1
 
 
 def _line(entry: Figures) -> str:

@@ -253,6 +253,14 @@ def test_a_settings_file_cannot_name_code(run, tmp_path, capsys):
     assert not mark.exists()
 
 
+def test_a_pipe_that_closes_early():
+    command = f"{sys.executable} -m spikelab info | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout == "versions\n"
+    assert done.stderr == ""
+
+
 def test_debug_shows_where_an_error_came_from(capsys):
     assert main(["eval", "nowhere", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err

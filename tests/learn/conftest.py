@@ -1,5 +1,6 @@
 """The tiny model and data set are registered for every test here, and can be imported as `tiny_parts`."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,12 @@ def _tiny_registered(monkeypatch):
     tables = {kind: dict(table) for kind, table in registry.TABLES.items()}
     tiny_parts.register(tables)
     monkeypatch.setattr(registry, "TABLES", tables)
+
+
+@pytest.fixture(autouse=True)
+def _no_flushing(monkeypatch):
+    """Flushing a file to the disk guards against power cuts, which no test here makes; it takes most of their time."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture(autouse=True)

@@ -117,6 +117,16 @@ def test_resume_from_every_kind_of_place(tmp_path, stop_after, monkeypatch):
     assert files_of(tmp_path / "stopped") == files_of(tmp_path / "whole")
 
 
+@pytest.mark.slow
+def test_halsie_goes_on_bit_for_bit(tmp_path):
+    """The real model: compiled spiking layers, and the buffers that they keep, hold nothing a checkpoint lacks."""
+    model = Model("halsie", {"learnable": ["tau_mem"]})
+    train(settings_for(tmp_path / "whole", model=model, epochs=2))
+    train_until_stopped(tmp_path / "run", model=model, epochs=2)
+    train(resume_settings(tmp_path / "run"))
+    assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
+
+
 def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
     options = ["--model.name=tiny", "--data.name=tiny", "--data.batch-size=4", "--epochs=3", "--device=cpu"]
     options += ["--data.options.delay=0.05", "--tensorboard=false", "--checkpoint-every=1"]
@@ -151,6 +161,25 @@ def test_a_request_within_the_process(tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGTERM) is before
     assert load_checkpoint(tmp_path / "run" / "last.safetensors")["progress"]["step"] == 9
     monkeypatch.undo()
+
+
+def test_stopped_before_the_first_checkpoint(tmp_path, monkeypatch):
+    """There is nothing to go on from, so the run starts again, here from another run's weights."""
+    import spikelab.learn.session as session
+
+    train(settings_for(tmp_path / "first", epochs=1))
+    fine = {"initialise_from": str(tmp_path / "first"), "epochs": 1}
+    train(settings_for(tmp_path / "whole", **fine))
+
+    def refuse(path, tree):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "save_checkpoint", refuse)
+        with pytest.raises(KeyboardInterrupt):
+            train(settings_for(tmp_path / "run", **fine, log_every=1))
+    train(replace(resume_settings(tmp_path / "run"), log_every=2))
+    assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
 
 
 def test_other_settings_are_refused(tmp_path):
@@ -218,7 +247,8 @@ def test_random_states_come_back():
     assert torch.equal(first[4], again[4])
 
 
-def train_until_stopped(folder: Path) -> None:
+def train_until_stopped(folder: Path, **changes) -> None:
+    """Stop on request at the eighth step, the second of the second epoch."""
     import spikelab.learn.loop as loop
 
     step, count = loop.train_step, [0]
@@ -230,6 +260,6 @@ def train_until_stopped(folder: Path) -> None:
     loop.train_step = train_step
     try:
         with pytest.raises(TrainingInterrupted):
-            train(settings_for(folder))
+            train(settings_for(folder, **changes))
     finally:
         loop.train_step = step

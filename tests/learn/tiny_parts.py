@@ -25,6 +25,8 @@ class TinyScenes(Dataset):
     class_names = CLASS_NAMES
     palette = np.array([(128, 64, 128), (0, 0, 142), (70, 130, 180)], dtype=np.uint8)
     ignore_index = 255
+    time_bins = BINS
+    window = 50_000
 
     def __init__(
         self, split: str, samples: int = 24, delay: float = 0.0, nan_at: int = -1, label_at: int = -1, flip: float = 0.5
