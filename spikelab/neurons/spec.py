@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 import re
 from collections.abc import Mapping
@@ -9,11 +10,17 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from spikelab.neurons.expression import parse
+from spikelab.neurons.expression import CONSTANTS, FUNCTIONS, parse
 
 #: The input of every neuron. Names that end in an underscore belong to generated code.
 INPUT = "x"
-RESERVED = {INPUT, "dt", "t", "spike", "refractory", "refractory_left"}
+RESERVED = {INPUT, "dt", "t", "spike", "refractory", "refractory_left", "refractory_steps"}
+#: Names that equations or generated code already use for something else.
+TAKEN = (
+    {*FUNCTIONS, *CONSTANTS, "where", "min", "range", "math", "np", "njit", "torch", "FLOAT", "INDEX", "ONE", "BLOCK"}
+    | {"run", "one_step", "choose", "fires", "blend", "divide", "stop_gradient", "surrogate", "as_tensor", "detach"}
+    | {"exp_divided_difference", "NoAliasCompiler"}
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,10 @@ class NeuronSpec:
                     f"{self.name}: {name!r} cannot name a state or parameter; use letters, digits and inner "
                     f"underscores, and none of {', '.join(sorted(RESERVED))}"
                 )
+            if name in TAKEN or keyword.iskeyword(name):
+                raise ValueError(
+                    f"{self.name}: {name!r} means something else in equations or in code; choose another name"
+                )
         duplicates = {name for name in names if names.count(name) > 1}
         if duplicates:
             raise ValueError(f"{self.name}: {', '.join(sorted(duplicates))} is declared twice")
@@ -128,6 +139,13 @@ class NeuronSpec:
         for state in self.states:
             self.expression(state.derivative, f"d{state.name}/dt")
             parse(state.initial, self.parameter_symbols, f"{self.name}: initial {state.name}")
+            if state.after_spike is not None:
+                self.expression(state.after_spike, f"{state.name} after a spike")
+        if self.gate is not None:
+            self.expression(self.gate, "gate")
+            self.expression(self.gate_scale, "gate_scale")
+        for name, value in self.resets.items():
+            self.expression(value, f"reset {name}")
 
     @property
     def spikes(self) -> bool:

@@ -5,6 +5,7 @@ Each is an expression in ``x``, the distance of the membrane from threshold in u
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +33,9 @@ class Surrogate:
 
     def expression(self, x: sp.Expr) -> sp.Expr:
         """The derivative at ``x``, with the parameters filled in."""
+        for name, value in self.parameters.items():
+            if not math.isfinite(value):
+                raise ValueError(f"surrogate {self.name}: {name} = {value} must be finite")
         values: dict[str, sp.Expr] = {name: sp.Rational(str(value)) for name, value in self.parameters.items()}
         clash = set(values) & {"x"}
         if clash:
