@@ -31,7 +31,7 @@ def _find(key: str, dtype: torch.dtype) -> Kernel:
 
 
 def _array(tensor: Tensor) -> Any:
-    return tensor.detach().numpy()
+    return tensor.detach().numpy() if tensor.requires_grad else tensor.numpy()
 
 
 def _segments(steps: int, segment: int) -> int:
@@ -161,15 +161,12 @@ class EagerNeuron(torch.autograd.Function):
     """The same pair without torch.library's dispatch, which costs as much as a small layer's kernel."""
 
     @staticmethod
-    def forward(*inputs: Any) -> Any:
+    def forward(ctx: Any, *inputs: Any) -> Any:
         """As ``neuron_forward``."""
-        return _forward(*inputs)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Keeps what the backward pass needs."""
+        output = _forward(*inputs)
         ctx.mark_non_differentiable(output[3])
         _setup_context(ctx, inputs, output)
+        return output
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:

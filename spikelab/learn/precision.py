@@ -1,11 +1,15 @@
 """Which arithmetic is fast on a device."""
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 
-def choose_precision(name: str, device: torch.device) -> str:
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def choose_precision(name: Precision, device: torch.device) -> Precision:
     """The precision of matrix products: the one asked for, or under "auto" bfloat16 where the device has it natively.
 
     Args:

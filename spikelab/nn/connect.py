@@ -10,7 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spikelab.kernels.pooling import can_pool, window_mean, window_sum
 from spikelab.nn.state import State, Stateful
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
 
 
 class _OverTime:
@@ -45,6 +50,14 @@ class AvgPool2d(_OverTime, nn.AvgPool2d):
     """Mean over windows with ``torch.nn.AvgPool2d``'s arguments, on [T, B, C, H, W]."""
 
     _sample_dimensions = 3
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps x [T, B, C, H, W] to [T, B, C, H', W']."""
+        window, stride = _pair(self.kernel_size), _pair(self.stride)
+        plain = stride == window and _pair(self.padding) == (0, 0) and not self.ceil_mode and x.dim() == 5
+        if plain and self.divisor_override in (None, 1) and can_pool(x, window) and not torch.compiler.is_compiling():
+            return window_mean(x, window) if self.divisor_override is None else window_sum(x, window)
+        return super().forward(x)
 
 
 class SumPool2d(AvgPool2d):

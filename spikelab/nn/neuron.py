@@ -121,6 +121,9 @@ class Neuron(Stateful):
             raise ValueError(f"{self.spec.name}: dt = {dt!r} s must be a positive length of a step in seconds")
         if not 0 <= refractory < float("inf"):
             raise ValueError(f"{self.spec.name}: refractory = {refractory!r} s must be zero or a positive time")
+        if not self.spec.spikes and (reset or refractory > 0):
+            what = f"reset {reset!r}" if reset else "refractory time"
+            raise ValueError(f"{self.spec.name} does not spike, so it has no {what}")
         if backend not in BACKENDS:
             raise ValueError(f"{self.spec.name}: unknown backend {backend!r}; known are {', '.join(BACKENDS)}")
         self.dt, self.refractory = float(dt), float(refractory)
@@ -136,7 +139,7 @@ class Neuron(Stateful):
         )
         self.step = build_step(self.options)
         self._programs = programs(self.step)
-        self._set_parameters(parameters, set(learnable))
+        self._set_parameters(parameters, {learnable} if isinstance(learnable, str) else set(learnable))
         self._key = self.options.key()
         self._cached: _Remembered | None = None
 
@@ -187,10 +190,14 @@ class Neuron(Stateful):
         return dict(zip(self.step.states, values, strict=True))
 
     def _coefficients(self, x: Tensor, key: str) -> Packed:
-        learned = torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
+        # walking over submodules costs as much as a small layer's kernel, and without learned parameters there are none
+        fixed = not self._parameters and not self._modules
+        tensors = [t for t in self._buffers.values() if t is not None]
+        if not fixed:
+            tensors = [*self.parameters(), *self.buffers()]
+        learned = not fixed and torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
         if learned or torch.compiler.is_compiling():
             return self._compute_coefficients(x, key)
-        tensors = [*self.parameters(), *self.buffers()]
         form = (key, x.shape[1:], x.dtype, x.device)
         if self._cached is None or not self._cached.serves(form, tensors):
             # ordinary tensors even under inference mode: a training step may come next
@@ -200,7 +207,23 @@ class Neuron(Stateful):
 
     def _compute_coefficients(self, x: Tensor, key: str) -> Packed:
         values = self._programs.coefficients(self.parameter_values(), self.dt, self.refractory)
-        return pack(key, list(values.values()), x)
+        try:
+            return pack(key, list(values.values()), x)
+        except RuntimeError:
+            for name, value in self.parameter_values().items():
+                self._require_broadcast(name, value, x)
+            raise
+
+    def _require_broadcast(self, name: str, value: Tensor, x: Tensor) -> None:
+        try:
+            fits = torch.broadcast_shapes(value.shape, x.shape[1:]) == x.shape[1:]
+        except RuntimeError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"{self.spec.name}: {name} has shape {list(value.shape)}, which does not broadcast to the input's steps "
+                f"{list(x.shape[1:])}"
+            )
 
     def forward(self, x: Tensor, state: NeuronState | None = None) -> tuple[Tensor, NeuronState]:
         """Runs over x [T, B, ...]; returns output [T, B, ...] and the state after the last step."""
@@ -237,6 +260,12 @@ class Neuron(Stateful):
         missing = set(self.step.states) - set(state)
         if missing:
             raise ValueError(f"{self.spec.name}: the state lacks {', '.join(sorted(missing))}")
+        unknown = set(state) - set(self.step.states)
+        if unknown:
+            raise ValueError(
+                f"{self.spec.name}: the state has unknown {', '.join(map(repr, sorted(unknown)))}; "
+                f"this layer's are {', '.join(self.step.states)}"
+            )
         for name in self.step.states:
             if state[name].shape != x.shape[1:]:
                 raise ValueError(

@@ -155,3 +155,25 @@ def test_detached_state_cuts_the_gradient():
     assert not out.requires_grad
     out, _ = layer(torch.rand(3, 1, 4) * 30, state)
     assert out.requires_grad
+
+
+@pytest.mark.parametrize("window", [2, 3, (3, 2), (1, 4)])
+@pytest.mark.parametrize("kind", [nn.AvgPool2d, nn.SumPool2d])
+def test_own_pooling_equals_torch(kind, window):
+    x = torch.rand(2, 3, 2, 13, 11, dtype=torch.float64)[..., :-1].requires_grad_()
+    pooled = kind(window)(x)
+    divisor = 1 if kind is nn.SumPool2d else None
+    expected = torch.nn.functional.avg_pool2d(x.flatten(0, 1), window, divisor_override=divisor).unflatten(0, (2, 3))
+    assert torch.equal(pooled, expected)
+    weights = torch.rand_like(expected)
+    (ours,) = torch.autograd.grad(pooled, x, weights)
+    (theirs,) = torch.autograd.grad(expected, x, weights)
+    assert torch.equal(ours, theirs)
+
+
+def test_pooling_falls_back_where_windows_overlap_or_do_not_fit():
+    x = torch.rand(2, 1, 1, 6, 6)
+    assert nn.AvgPool2d(3, stride=2)(x).shape == (2, 1, 1, 2, 2)
+    assert nn.AvgPool2d(2, padding=1)(x).shape == (2, 1, 1, 4, 4)
+    assert nn.AvgPool2d(2)(x[:, :0]).shape == (2, 0, 1, 3, 3)
+    assert nn.AvgPool2d(2)(x.half()).dtype == torch.float16
