@@ -186,7 +186,11 @@ class Neuron(Stateful):
         return self._initial(x.shape[1:], x)
 
     def _initial(self, shape: torch.Size, like: Tensor) -> NeuronState:
-        values = self._programs.initial_state(self.parameter_values(), shape, like)
+        try:
+            values = self._programs.initial_state(self.parameter_values(), shape, like)
+        except RuntimeError:
+            self._require_broadcast(shape)
+            raise
         return dict(zip(self.step.states, values, strict=True))
 
     def _coefficients(self, x: Tensor, key: str) -> Packed:
@@ -195,7 +199,7 @@ class Neuron(Stateful):
         tensors = [t for t in self._buffers.values() if t is not None]
         if not fixed:
             tensors = [*self.parameters(), *self.buffers()]
-        learned = not fixed and torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+        learned = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
         if learned or torch.compiler.is_compiling():
             return self._compute_coefficients(x, key)
         form = (key, x.shape[1:], x.dtype, x.device)
@@ -210,20 +214,21 @@ class Neuron(Stateful):
         try:
             return pack(key, list(values.values()), x)
         except RuntimeError:
-            for name, value in self.parameter_values().items():
-                self._require_broadcast(name, value, x)
+            self._require_broadcast(x.shape[1:])
             raise
 
-    def _require_broadcast(self, name: str, value: Tensor, x: Tensor) -> None:
-        try:
-            fits = torch.broadcast_shapes(value.shape, x.shape[1:]) == x.shape[1:]
-        except RuntimeError:
-            fits = False
-        if not fits:
-            raise ValueError(
-                f"{self.spec.name}: {name} has shape {list(value.shape)}, which does not broadcast to the input's steps "
-                f"{list(x.shape[1:])}"
-            )
+    def _require_broadcast(self, shape: torch.Size) -> None:
+        """Names the parameter that does not fit neurons of this shape."""
+        for name, value in self.parameter_values().items():
+            try:
+                fits = torch.broadcast_shapes(value.shape, shape) == shape
+            except RuntimeError:
+                fits = False
+            if not fits:
+                raise ValueError(
+                    f"{self.spec.name}: {name} has shape {list(value.shape)}, which does not broadcast to the shape of "
+                    f"the input's steps, {list(shape)}"
+                )
 
     def forward(self, x: Tensor, state: NeuronState | None = None) -> tuple[Tensor, NeuronState]:
         """Runs over x [T, B, ...]; returns output [T, B, ...] and the state after the last step."""

@@ -118,6 +118,8 @@ def test_wrong_input_and_state_say_what_is_wrong():
         layer(x, {**state, "w": state["v"]})
     with pytest.raises(ValueError, match=r"lif: .*tau_mem.*\[7\].*\[2, 3\]"):
         nn.LIF(tau_mem=torch.full((7,), 1e-2))(x)
+    with pytest.raises(ValueError, match=r"lif: v_leak has shape \[7\].*\[2, 3\]"):
+        nn.LIF(v_leak=torch.zeros(7))(x)
 
 
 def test_wrong_options_say_what_is_wrong():
@@ -269,6 +271,15 @@ def test_a_learned_parameter_is_seen_without_gradients_too():
         after = layer(x)[1]["v"]
     assert not torch.allclose(before, after)
     torch.testing.assert_close(after, nn.LIF(tau_mem=5e-3)(x)[1]["v"])
+
+
+def test_a_parameter_that_another_module_computes_gets_its_gradient():
+    layer = nn.LIF()
+    source = torch.tensor(20e-3, dtype=torch.float64, requires_grad=True)
+    layer.tau_mem = 0.5 * source
+    layer(3 * torch.rand(50, 2, 8))[1]["v"].sum().backward()
+    assert source.grad is not None
+    assert source.grad != 0
 
 
 def test_training_after_inference_mode():
