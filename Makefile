@@ -10,7 +10,7 @@ export PYTHONSAFEPATH := 1
 .PHONY: run test check bench clean
 
 run: .venv/ready
-	$(BIN)/python -m benchmarks.hybrid_segmentation
+	$(BIN)/spikelab compare --config benchmarks/roads.toml
 
 test: .venv/ready
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
@@ -22,7 +22,7 @@ check: .venv/ready
 	$(BIN)/lint-imports
 
 bench: .venv/ready
-	$(BIN)/spikelab bench train
+	$(BIN)/spikelab bench train --install true --json benchmarks/results/training.json
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

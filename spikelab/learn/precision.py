@@ -5,7 +5,6 @@ from typing import Literal
 
 import torch
 
-
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
