@@ -360,6 +360,8 @@ class Compare:
     """Folder for the runs, the table, the pictures and the export; complete runs in it are not repeated."""
     seeds: list[int] = field(default_factory=lambda: [0])
     """One training of each kind for each seed."""
+    initialise_from: str | None = None
+    """Folder of another comparison: each training starts from its counterpart there (fine-tuning)."""
     split: str = "test"
     """Part of the data set that is reported."""
     train: Train = field(default_factory=Train)

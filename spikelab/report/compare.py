@@ -67,9 +67,12 @@ def compare(settings: Compare) -> dict[str, Any]:
 
 def _training(settings: Compare, modality: str, seed: int) -> Train:
     options = {**settings.train.model.options, "modality": modality}
+    name = f"{modality}-seed{seed}"
+    before = settings.initialise_from
     return replace(
         settings.train,
-        folder=str(Path(settings.folder) / f"{modality}-seed{seed}"),
+        folder=str(Path(settings.folder) / name),
+        initialise_from=None if before is None else str(Path(before) / name),
         resume="auto",
         model=Model(settings.train.model.name, options),
         seed=seed,
