@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# a first call compiles a kernel, and the machine may be busy: no example has a deadline
+hypothesis.settings.register_profile("spikelab", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("spikelab")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,6 +1,5 @@
 """Procedural driving scenes: what a sample holds, that it depends on the seed only, and what each camera sees when."""
 
-import multiprocessing
 import pickle
 import subprocess
 import sys
@@ -164,18 +163,22 @@ def test_an_interrupted_run_keeps_what_is_done_and_ends_the_same(tmp_path, monke
     assert (folder / name).stat().st_mtime_ns == changed[name]
 
 
-def _generate(cache):
-    Roads("train", **SMALL, samples=40, cache=cache)
+GENERATE = """
+import sys
+from spikelab.datasets.roads import Roads
+
+if __name__ == "__main__":
+    Roads("train", **{settings!r}, samples=40, cache=sys.argv[1])
+"""
 
 
 def test_two_programs_may_generate_at_once(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    programs = [context.Process(target=_generate, args=(tmp_path / "both",)) for _ in range(2)]
-    for program in programs:
-        program.start()
-    for program in programs:
-        program.join()
-    assert [program.exitcode for program in programs] == [0, 0]
+    # a script in a file, because the generating processes import it
+    script = tmp_path / "generate.py"
+    script.write_text(GENERATE.format(settings=SMALL))
+    programs = [subprocess.Popen([sys.executable, script, tmp_path / "both"]) for _ in range(2)]
+    exit_codes = [program.wait() for program in programs]
+    assert exit_codes == [0, 0]
     alone = Roads("train", **SMALL, samples=40, cache=tmp_path / "alone")
     assert contents(tmp_path / "both" / "datasets" / alone.folder.name) == contents(alone.folder)
 
