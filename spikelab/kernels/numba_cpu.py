@@ -21,10 +21,13 @@ from spikelab.kernels.generated import load_generated
 from spikelab.kernels.threads import parallel_ranges
 from spikelab.neurons.step import Step, StepOptions, build_step
 
-#: Neurons in a block: their states, and a segment's, stay in the first two cache levels.
-BLOCK = 512
+#: Neurons in a block, at most. Long rows stream best from memory, and a segment must stay in the second-level cache.
+BLOCK = 8192
+SEGMENT_BYTES = 1 << 19
 #: Below this many neuron-steps a second thread costs more than it brings.
 PARALLEL_FROM = 1 << 16
+#: Blocks are whole cache lines long, so that no two threads write to the same one.
+_LANES = 64
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 
@@ -47,7 +50,6 @@ from spikelab.kernels.numba_pipeline import NoAliasCompiler
 FLOAT = np.{dtype}
 INDEX = np.uintp
 ONE = np.uintp(1)
-BLOCK = np.uintp({block})
 
 
 @njit(nogil=True, cache=True, error_model="numpy", pipeline_class=NoAliasCompiler)
@@ -81,7 +83,7 @@ class Kernel:
 
     def _module(self, source: str, direction: str) -> Any:
         title = self.step.spec.title
-        header = _HEADER.format(title=title, dtype=DTYPES[self.dtype], block=BLOCK)
+        header = _HEADER.format(title=title, dtype=DTYPES[self.dtype])
         return load_generated(header + source, f"the {direction} kernel of the {title.lower()}")
 
     @cache  # noqa: B019 - kernels live as long as the process
@@ -107,9 +109,10 @@ class Kernel:
     segment_ = INDEX(segment_)
     stop_ = INDEX(stop_)
     lo_ = INDEX(start_)
+    block_ = INDEX(work_{states[0]}_.shape[0])
 {_block(outside, 1)}
     while lo_ < stop_:
-        n_ = min(BLOCK, stop_ - lo_)
+        n_ = min(block_, stop_ - lo_)
         for j_ in range(n_):
 {_block([f"work_{s}_[j_] = state_[{k}, lo_ + j_]" for k, s in enumerate(states)], 3)}
         for t_ in range(T_):
@@ -171,9 +174,10 @@ class Kernel:
     segments_ = (T_ + segment_ - ONE) // segment_
     stop_ = INDEX(stop_)
     lo_ = INDEX(start_)
+    block_ = INDEX(work_{states[0]}_.shape[0])
 {_block(outside, 1)}
     while lo_ < stop_:
-        n_ = min(BLOCK, stop_ - lo_)
+        n_ = min(block_, stop_ - lo_)
         for j_ in range(n_):
 {_block([f"adjoint_{s}_[j_] = grad_final_[{k}, lo_ + j_]" for k, s in enumerate(states)], 3)}
 {_block([f"for j_ in range(n_): gathered_{c}_[j_] = FLOAT(0.0)" for c in gathered], 2)}
@@ -198,27 +202,35 @@ class Kernel:
     def run_forward(self, *arrays: Any, segment: int, size: int, steps: int, threads: int) -> None:
         """Runs over all neurons; ``arrays`` are those of ``forward`` up to the checkpoints."""
         kernel, dtype = self.forward(), DTYPES[self.dtype]
-        count = len(self.step.states)
+        count, threads = len(self.step.states), threads if size * steps >= PARALLEL_FROM else 1
+        block = self._block(size, segment, threads)
 
         def work(start: int, stop: int) -> None:
-            kernel(*arrays, segment, start, stop, *np.empty((count, BLOCK), dtype))
+            kernel(*arrays, segment, start, stop, *np.empty((count, block), dtype))
 
-        parallel_ranges(work, size, BLOCK, threads if size * steps >= PARALLEL_FROM else 1)
+        parallel_ranges(work, size, block, threads)
 
     def run_backward(
         self, *arrays: Any, coefficient_gradients: bool, segment: int, size: int, steps: int, threads: int
     ) -> None:
         """Runs over all neurons; ``arrays`` are those of ``backward`` up to the coefficients' gradients."""
         kernel, dtype = self.backward(coefficient_gradients), DTYPES[self.dtype]
-        count = len(self.step.states)
+        count, threads = len(self.step.states), threads if size * steps >= PARALLEL_FROM else 1
         gathered = len(self.step.coefficients) if coefficient_gradients else 0
+        block = self._block(size, segment, threads)
 
         def work(start: int, stop: int) -> None:
-            rows = np.empty((2 * count + gathered, BLOCK), dtype)
-            kept = np.empty((count, segment, BLOCK), dtype)
+            rows = np.empty((2 * count + gathered, block), dtype)
+            kept = np.empty((count, segment, block), dtype)
             kernel(*arrays, segment, start, stop, *rows[:count], *kept, *rows[count:])
 
-        parallel_ranges(work, size, BLOCK, threads if size * steps >= PARALLEL_FROM else 1)
+        parallel_ranges(work, size, block, threads)
+
+    def _block(self, size: int, segment: int, threads: int) -> int:
+        """Neurons in a block: few enough for the cache, and a block for each thread."""
+        in_cache = SEGMENT_BYTES // (len(self.step.states) * max(segment, 1) * self.dtype.itemsize)
+        per_thread = -(-size // (threads * _LANES)) * _LANES
+        return max(1, min(BLOCK, max(in_cache, _LANES), per_thread))
 
 
 def _list(prefix: str, names: Any) -> str:

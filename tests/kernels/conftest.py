@@ -219,7 +219,7 @@ def _interpreted(source: str, what: str) -> types.SimpleNamespace:
         patch.setattr(numba, "njit", lambda **options: lambda function: function)
         exec(compile(source, f"<{what}>", "exec"), space)
     # python's whole numbers, and functions that overflow to infinity as the compiled ones do
-    space.update(INDEX=int, ONE=1, BLOCK=int(space["BLOCK"]), math=np)  # type: ignore[call-overload]
+    space.update(INDEX=int, ONE=1, math=np)  # type: ignore[call-overload]
     return types.SimpleNamespace(**space)
 
 

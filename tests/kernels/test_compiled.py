@@ -10,11 +10,14 @@ import torch
 
 from spikelab import registry
 from spikelab.kernels import choose, coefficients
-from spikelab.kernels.numba_cpu import BLOCK
+from spikelab.kernels.choose import SEGMENT_KEEP
+from spikelab.kernels.numba_cpu import SEGMENT_BYTES
 from spikelab.neurons.step import StepOptions, build_step
 from spikelab.neurons.surrogate import SURROGATES
 
 NAMES = registry.names("neurons")
+#: Neurons in a block of a one-state neuron in float64, as a lone thread runs them while states are kept.
+EDGE = SEGMENT_BYTES // (SEGMENT_KEEP * 8)
 
 
 def representative(position: int) -> StepOptions:
@@ -90,10 +93,10 @@ def random_problem(contract, steps, batch, neurons, dtype=torch.float64):
         (1, 3, 37),
         (16, 1, 37),
         (17, 3, 37),
-        (33, 1, BLOCK - 1),
-        (33, 1, BLOCK),
-        (33, 1, BLOCK + 1),
-        (5, 3, BLOCK),
+        (33, 1, EDGE - 1),
+        (33, 1, EDGE),
+        (33, 1, EDGE + 1),
+        (5, 3, EDGE),
         (3, 5, 517),
     ],
 )
