@@ -80,6 +80,15 @@ class BufferPool:
         self._lock = threading.RLock()
 
 
+def filled(shape: tuple[int, ...], value: float, dtype: torch.dtype) -> Tensor:
+    """A CPU tensor of one value, written by this thread alone.
+
+    torch would fill a large tensor with its own threads, and those go on spinning for a while on the cores that the
+    kernel is about to use.
+    """
+    return torch.from_numpy(np.full(shape, value, _NUMPY[dtype]))
+
+
 def _limit_from_environment() -> int:
     text = os.environ.get("SPIKELAB_BUFFER_MIB", "2048")
     if not text.isdecimal():

@@ -13,6 +13,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from spikelab.kernels.buffers import filled
 from spikelab.kernels.emit import Printer
 from spikelab.neurons.expression import parse
 from spikelab.neurons.functions import exp_divided_difference, stop_gradient
@@ -109,8 +110,9 @@ class Programs:
         values = {name: parameters[name] for name in self.step.spec.parameter_names}
         state = []
         for program in self._initial.values():
-            value = torch.as_tensor(program(**values), dtype=like.dtype, device=like.device)
-            state.append(value.detach().expand(shape).clone())
+            value = torch.as_tensor(program(**values), dtype=like.dtype, device=like.device).detach()
+            plain = value.numel() == 1 and value.device.type == "cpu" and not torch.compiler.is_compiling()
+            state.append(filled(shape, value.item(), value.dtype) if plain else value.expand(shape).clone())
         return state
 
 

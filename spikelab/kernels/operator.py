@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikelab.kernels.buffers import pool
+from spikelab.kernels.buffers import filled, pool
 from spikelab.kernels.numba_cpu import Kernel, kernel
 from spikelab.neurons.step import StepOptions, build_step
 
@@ -133,14 +133,18 @@ def _setup_context(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.save_for_backward(x, output[3], shared, per_neuron, state)
 
 
+def _zeros(call: Any, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    return filled(shape, 0.0, like.dtype) if call is _backward else like.new_zeros(shape)
+
+
 def _differentiate(call: Any, ctx: Any, grad_out: Any, grad_records: Any, grad_final: Any, _: Any) -> Any:
     x, checkpoints, shared, per_neuron, state = ctx.saved_tensors
     if not ctx.segment:
         raise RuntimeError("the forward pass kept no checkpoints; run it with gradients enabled")
     records = len(build_step(_from_key(ctx.key)[0]).outputs) - 1
-    grad_out = torch.zeros_like(x) if grad_out is None else grad_out
-    grad_records = x.new_zeros((records, *x.shape)) if grad_records is None else grad_records
-    grad_final = torch.zeros_like(state) if grad_final is None else grad_final
+    grad_out = _zeros(call, x.shape, x) if grad_out is None else grad_out
+    grad_records = _zeros(call, (records, *x.shape), x) if grad_records is None else grad_records
+    grad_final = _zeros(call, state.shape, state) if grad_final is None else grad_final
     wanted = ctx.needs_input_grad[2] or ctx.needs_input_grad[3]
     grad_x, grad_state, by_neuron = call(
         x, checkpoints, shared, per_neuron, grad_out, grad_records, grad_final, ctx.key, ctx.segment, wanted
