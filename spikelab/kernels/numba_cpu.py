@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from spikelab.kernels.emit import ADJOINT, Lines, Printer, backward, forward
+from spikelab.kernels.emit import ADJOINT, Printer, backward, forward
 from spikelab.kernels.generated import load_generated
 from spikelab.kernels.threads import parallel_ranges
 from spikelab.neurons.step import Step, StepOptions, build_step
@@ -255,6 +255,3 @@ def kernel(options: StepOptions, shared: tuple[bool, ...], dtype: torch.dtype) -
     if dtype not in DTYPES:
         raise TypeError(f"the CPU kernels work in float32 and float64, not {dtype}; convert the input")
     return _kernel(build_step(options), shared, dtype)
-
-
-__all__ = ["BLOCK", "Kernel", "Lines", "kernel"]

@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize
 from spikelab.kernels.choose import BACKENDS, Packed, pack, run_neuron
 from spikelab.kernels.coefficients import programs
 from spikelab.neurons import spec as specs
-from spikelab.neurons.step import REFRACTORY_LEFT, StepOptions, build_step, find_neuron, neuron_name
+from spikelab.neurons.step import StepOptions, build_step, find_neuron, neuron_name
 from spikelab.neurons.surrogate import SURROGATES, Surrogate, surrogate
 from spikelab.nn.checks import require_finite
 from spikelab.nn.state import Stateful
@@ -288,6 +288,3 @@ def _surrogate_options(choice: str | Surrogate, parameters: Mapping[str, float])
         "surrogate_expression": found.derivative if own else "",
         "surrogate_parameters": tuple(sorted(found.parameters.items())),
     }
-
-
-__all__ = ["REFRACTORY_LEFT", "Neuron", "NeuronState"]
