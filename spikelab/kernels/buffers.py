@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 import threading
-import weakref
 from collections import OrderedDict
 
 import numpy as np
@@ -20,7 +19,22 @@ from torch import Tensor
 #: Smaller tensors are left to torch, whose allocator reuses them anyway.
 SMALLEST = 1 << 20
 _ALIGNMENT = 64
-_NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
+_NUMPY = {torch.float32: np.dtype(np.float32).str, torch.float64: np.dtype(np.float64).str}
+
+
+class _Loan:
+    """A block while it is lent; its end gives the block back."""
+
+    __slots__ = ("__array_interface__", "_block", "_pool")
+
+    def __init__(self, pool: BufferPool, block: np.ndarray, shape: tuple[int, ...], dtype: str):
+        self._pool, self._block = pool, block
+        address = block.__array_interface__["data"][0]
+        start = address + -address % _ALIGNMENT
+        self.__array_interface__ = {"version": 3, "shape": tuple(shape), "typestr": dtype, "data": (start, False)}
+
+    def __del__(self) -> None:
+        self._pool._give_back(self._block)
 
 
 class BufferPool:
@@ -28,7 +42,7 @@ class BufferPool:
 
     def __init__(self, limit: int):
         self.limit = limit
-        # finalizers may run inside any allocation of the same thread, hence re-entrant
+        # loans may end inside any allocation of the same thread, hence re-entrant
         self._lock = threading.RLock()
         self._free: OrderedDict[int, np.ndarray] = OrderedDict()
         self._kept = 0
@@ -39,12 +53,8 @@ class BufferPool:
         size = count * dtype.itemsize
         if size < SMALLEST or dtype not in _NUMPY:
             return torch.empty(shape, dtype=dtype)
-        block = self._take(size)
-        offset = -block.ctypes.data % _ALIGNMENT
-        # a fresh view for each loan: the tensor's storage holds it, so its end is the end of the loan
-        view = block[offset : offset + size].view(_NUMPY[dtype])
-        weakref.finalize(view, self._give_back, block).atexit = False
-        return torch.from_numpy(view).view(shape)
+        # the tensor's storage holds the array, and that its loan
+        return torch.from_numpy(np.asarray(_Loan(self, self._take(size), shape, _NUMPY[dtype])))
 
     def _take(self, size: int) -> np.ndarray:
         with self._lock:
@@ -78,15 +88,6 @@ class BufferPool:
     def after_fork(self) -> None:
         """A child process must not wait for a lock that a thread of its parent held."""
         self._lock = threading.RLock()
-
-
-def filled(shape: tuple[int, ...], value: float, dtype: torch.dtype) -> Tensor:
-    """A CPU tensor of one value, written by this thread alone.
-
-    torch would fill a large tensor with its own threads, and those go on spinning for a while on the cores that the
-    kernel is about to use.
-    """
-    return torch.from_numpy(np.full(shape, value, _NUMPY[dtype]))
 
 
 def _limit_from_environment() -> int:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spikelab.kernels import reference
-from spikelab.kernels.operator import EagerNeuron, neuron_forward
+from spikelab.kernels.operator import neuron_eager, neuron_forward
 from spikelab.neurons.step import Step
 
 logger = logging.getLogger("spikelab.kernels")
@@ -97,15 +97,11 @@ def run_neuron(
     Returns:
         outputs, each [T, B, ...], in the order of ``step.outputs``; the states after the last step.
     """
-    steps, shape = x.shape[0], x.shape[1:]
     if choose_backend(backend, x.device) == "reference":
-        return reference.run(step, x, state, coefficients.unpack(shape))
-    size = shape.numel()
-    flat = state[0].reshape(1, size) if len(state) == 1 else torch.stack([s.reshape(size) for s in state])
-    inputs = (x.reshape(steps, size), flat, coefficients.shared, coefficients.per_neuron)
-    differentiable = torch.is_grad_enabled() and any(t.requires_grad for t in inputs)
+        return reference.run(step, x, state, coefficients.unpack(x.shape[1:]))
+    shared, per_neuron = coefficients.shared, coefficients.per_neuron
+    differentiable = torch.is_grad_enabled() and any(t.requires_grad for t in (x, shared, per_neuron, *state))
     segment = (SEGMENT_RECOMPUTE if recompute else SEGMENT_KEEP) if differentiable else 0
-    call = neuron_forward if torch.compiler.is_compiling() else EagerNeuron.apply
-    out, records, final, _ = call(*inputs, coefficients.key, segment)
-    outputs = [out.view(x.shape), *(r.view(x.shape) for r in records.unbind())]
-    return outputs, [f.view(shape) for f in final.unbind()]
+    call = neuron_forward if torch.compiler.is_compiling() else neuron_eager
+    out, records, final, _ = call(x, state, shared, per_neuron, coefficients.key, segment)
+    return [out, *records], list(final)

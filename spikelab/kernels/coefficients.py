@@ -13,7 +13,6 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from spikelab.kernels.buffers import filled
 from spikelab.kernels.emit import Printer
 from spikelab.neurons.expression import parse
 from spikelab.neurons.functions import exp_divided_difference, stop_gradient
@@ -111,8 +110,7 @@ class Programs:
         state = []
         for program in self._initial.values():
             value = torch.as_tensor(program(**values), dtype=like.dtype, device=like.device).detach()
-            plain = value.numel() == 1 and value.device.type == "cpu" and not torch.compiler.is_compiling()
-            state.append(filled(shape, value.item(), value.dtype) if plain else value.expand(shape).clone())
+            state.append(value.expand(shape).clone())
         return state
 
 

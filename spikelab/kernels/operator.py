@@ -1,18 +1,20 @@
 """The neuron as one torch operator, with fused kernels behind it.
 
 ``spikelab::neuron_forward`` and ``spikelab::neuron_backward`` are registered with ``torch.library``, so that
-``torch.compile`` traces through them without a graph break. They work on flat neurons: [T, M] with M = batch × neurons.
+``torch.compile`` traces through them without a graph break. x and every recorded value are [T, B, ...], a state is
+[B, ...], coefficients are numbers [S] or spread over the M = batch × neurons flat neurons [P, M].
 """
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from spikelab.kernels.buffers import filled, pool
+from spikelab.kernels.buffers import pool
 from spikelab.kernels.numba_cpu import Kernel, kernel
 from spikelab.neurons.step import StepOptions, build_step
 
@@ -30,8 +32,10 @@ def _find(key: str, dtype: torch.dtype) -> Kernel:
     return kernel(options, shared, dtype)
 
 
-def _array(tensor: Tensor) -> Any:
-    return tensor.detach().numpy() if tensor.requires_grad else tensor.numpy()
+def _shape_of(key: str) -> tuple[int, int]:
+    """(number of recorded values, number of coefficients) of the step behind a key."""
+    step = build_step(_from_key(key)[0])
+    return len(step.outputs) - 1, len(step.coefficients)
 
 
 def _segments(steps: int, segment: int) -> int:
@@ -39,23 +43,16 @@ def _segments(steps: int, segment: int) -> int:
 
 
 def _forward(
-    x: Tensor, state: Tensor, shared: Tensor, per_neuron: Tensor, key: str, segment: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    x: Tensor, state: Sequence[Tensor], shared: Tensor, per_neuron: Tensor, key: str, segment: int
+) -> tuple[Tensor, list[Tensor], list[Tensor], Tensor]:
     compiled = _find(key, x.dtype)
-    x, state, shared, per_neuron = (t.contiguous() for t in (x, state, shared, per_neuron))
-    steps, size = x.shape
-    recorded = len(compiled.step.outputs) - 1
-    out = pool.empty((steps, size), x.dtype)
-    records = pool.empty((recorded, steps, size), x.dtype)
-    final = torch.empty_like(state)
-    checkpoints = pool.empty((_segments(steps, segment), len(state), size), x.dtype)
-    compiled.run_forward(
-        *map(_array, (x, state, shared, per_neuron, out, records, final, checkpoints)),
-        segment=segment,
-        size=size,
-        steps=steps,
-        threads=torch.get_num_threads(),
-    )
+    x, shared, per_neuron = x.contiguous(), shared.contiguous(), per_neuron.contiguous()
+    state = [s.contiguous() for s in state]
+    out = pool.empty(x.shape, x.dtype)
+    records = [pool.empty(x.shape, x.dtype) for _ in compiled.step.outputs[1:]]
+    final = [torch.empty_like(s) for s in state]
+    checkpoints = pool.empty((_segments(x.shape[0], segment), len(state), *x.shape[1:]), x.dtype)
+    compiled.run_forward(x, state, shared, per_neuron, out, records, final, checkpoints, segment)
     return out, records, final, checkpoints
 
 
@@ -65,26 +62,24 @@ def _backward(
     shared: Tensor,
     per_neuron: Tensor,
     grad_out: Tensor,
-    grad_records: Tensor,
-    grad_final: Tensor,
+    grad_records: Sequence[Tensor],
+    grad_final: Sequence[Tensor],
     key: str,
     segment: int,
     coefficient_gradients: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, list[Tensor], Tensor]:
     compiled = _find(key, x.dtype)
-    arrays = [t.contiguous() for t in (x, checkpoints, shared, per_neuron, grad_out, grad_records, grad_final)]
-    steps, size = x.shape
-    grad_x = pool.empty((steps, size), x.dtype)
-    grad_state = torch.empty_like(arrays[-1])
+    x, checkpoints, shared, per_neuron, grad_out = (
+        t.contiguous() for t in (x, checkpoints, shared, per_neuron, grad_out)
+    )
+    grad_records, grad_final = [g.contiguous() for g in grad_records], [g.contiguous() for g in grad_final]
+    grad_x = pool.empty(x.shape, x.dtype)
+    grad_state = [torch.empty_like(g) for g in grad_final]
     count = len(compiled.step.coefficients) if coefficient_gradients else 0
-    grad_coefficients = torch.empty((count, size), dtype=x.dtype)
+    grad_coefficients = torch.empty((count, per_neuron.shape[1]), dtype=x.dtype)
     compiled.run_backward(
-        *map(_array, (*arrays, grad_x, grad_state, grad_coefficients)),
-        coefficient_gradients=coefficient_gradients,
-        segment=segment,
-        size=size,
-        steps=steps,
-        threads=torch.get_num_threads(),
+        *(x, checkpoints, shared, per_neuron, grad_out, grad_records, grad_final),
+        *(grad_x, grad_state, grad_coefficients, segment),
     )
     return grad_x, grad_state, grad_coefficients
 
@@ -94,14 +89,12 @@ neuron_backward = torch.library.custom_op("spikelab::neuron_backward", _backward
 
 
 @neuron_forward.register_fake
-def _(x: Tensor, state: Tensor, shared: Tensor, per_neuron: Tensor, key: str, segment: int) -> Any:
-    steps, size = x.shape
-    recorded = len(build_step(_from_key(key)[0]).outputs) - 1
+def _(x: Tensor, state: Sequence[Tensor], shared: Tensor, per_neuron: Tensor, key: str, segment: int) -> Any:
     return (
-        x.new_empty((steps, size)),
-        x.new_empty((recorded, steps, size)),
-        torch.empty_like(state, memory_format=torch.contiguous_format),
-        x.new_empty((_segments(steps, segment), state.shape[0], size)),
+        x.new_empty(x.shape),
+        [x.new_empty(x.shape) for _ in range(_shape_of(key)[0])],
+        [x.new_empty(s.shape) for s in state],
+        x.new_empty((_segments(x.shape[0], segment), len(state), *x.shape[1:])),
     )
 
 
@@ -112,40 +105,35 @@ def _(
     shared: Tensor,
     per_neuron: Tensor,
     grad_out: Tensor,
-    grad_records: Tensor,
-    grad_final: Tensor,
+    grad_records: Sequence[Tensor],
+    grad_final: Sequence[Tensor],
     key: str,
     segment: int,
     coefficient_gradients: bool,
 ) -> Any:
-    count = len(build_step(_from_key(key)[0]).coefficients) if coefficient_gradients else 0
+    count = _shape_of(key)[1] if coefficient_gradients else 0
     return (
         x.new_empty(x.shape),
-        torch.empty_like(grad_final, memory_format=torch.contiguous_format),
-        x.new_empty((count, x.shape[1])),
+        [x.new_empty(g.shape) for g in grad_final],
+        x.new_empty((count, per_neuron.shape[1])),
     )
 
 
 def _setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-    x, state, shared, per_neuron, key, segment = inputs
-    ctx.key, ctx.segment = key, segment
+    x, _, shared, per_neuron, ctx.key, ctx.segment = inputs
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(x, output[3], shared, per_neuron, state)
+    ctx.save_for_backward(x, output[3], shared, per_neuron)
 
 
-def _zeros(call: Any, shape: tuple[int, ...], like: Tensor) -> Tensor:
-    return filled(shape, 0.0, like.dtype) if call is _backward else like.new_zeros(shape)
-
-
-def _differentiate(call: Any, ctx: Any, grad_out: Any, grad_records: Any, grad_final: Any, _: Any) -> Any:
-    x, checkpoints, shared, per_neuron, state = ctx.saved_tensors
+def _differentiate(
+    call: Any, ctx: Any, wanted: bool, grad_out: Any, grad_records: Sequence[Any], grad_final: Sequence[Any]
+) -> Any:
+    x, checkpoints, shared, per_neuron = ctx.saved_tensors
     if not ctx.segment:
         raise RuntimeError("the forward pass kept no checkpoints; run it with gradients enabled")
-    records = len(build_step(_from_key(ctx.key)[0]).outputs) - 1
-    grad_out = _zeros(call, x.shape, x) if grad_out is None else grad_out
-    grad_records = _zeros(call, (records, *x.shape), x) if grad_records is None else grad_records
-    grad_final = _zeros(call, state.shape, state) if grad_final is None else grad_final
-    wanted = ctx.needs_input_grad[2] or ctx.needs_input_grad[3]
+    grad_out = x.new_zeros(x.shape) if grad_out is None else grad_out
+    grad_records = [x.new_zeros(x.shape) if g is None else g for g in grad_records]
+    grad_final = [x.new_zeros(x.shape[1:]) if g is None else g for g in grad_final]
     grad_x, grad_state, by_neuron = call(
         x, checkpoints, shared, per_neuron, grad_out, grad_records, grad_final, ctx.key, ctx.segment, wanted
     )
@@ -158,21 +146,35 @@ def _differentiate(call: Any, ctx: Any, grad_out: Any, grad_records: Any, grad_f
     return grad_x, grad_state, grad_shared, grad_per_neuron, None, None
 
 
-neuron_forward.register_autograd(partial(_differentiate, neuron_backward), setup_context=_setup_context)
+def _differentiate_operator(ctx: Any, grad_out: Any, grad_records: Any, grad_final: Any, _: Any) -> Any:
+    wanted = ctx.needs_input_grad[2] or ctx.needs_input_grad[3]
+    return _differentiate(neuron_backward, ctx, wanted, grad_out, grad_records, grad_final)
 
 
-class EagerNeuron(torch.autograd.Function):
-    """The same pair without torch.library's dispatch, which costs as much as a small layer's kernel."""
+neuron_forward.register_autograd(_differentiate_operator, setup_context=_setup_context)
+
+
+class _EagerNeuron(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, shared: Tensor, per_neuron: Tensor, key: str, segment: int, *state: Tensor) -> Any:
+        output = out, records, final, checkpoints = _forward(x, state, shared, per_neuron, key, segment)
+        ctx.mark_non_differentiable(checkpoints)
+        ctx.records = len(records)
+        _setup_context(ctx, (x, state, shared, per_neuron, key, segment), output)
+        return out, checkpoints, *records, *final
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> Any:
-        """As ``neuron_forward``."""
-        output = _forward(*inputs)
-        ctx.mark_non_differentiable(output[3])
-        _setup_context(ctx, inputs, output)
-        return output
+    def backward(ctx: Any, grad_out: Any, _: Any, *gradients: Any) -> Any:
+        wanted = ctx.needs_input_grad[1] or ctx.needs_input_grad[2]
+        records, final = gradients[: ctx.records], gradients[ctx.records :]
+        grad_x, grad_state, *rest = _differentiate(_backward, ctx, wanted, grad_out, records, final)
+        return grad_x, *rest, *grad_state
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        """As the registered derivative."""
-        return _differentiate(_backward, ctx, *gradients)
+
+def neuron_eager(
+    x: Tensor, state: Sequence[Tensor], shared: Tensor, per_neuron: Tensor, key: str, segment: int
+) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor], Tensor]:
+    """As ``neuron_forward``, without torch.library's dispatch, which costs as much as a small layer's kernel."""
+    out, checkpoints, *rest = _EagerNeuron.apply(x, shared, per_neuron, key, segment, *state)
+    records = len(rest) - len(state)
+    return out, rest[:records], rest[records:], checkpoints

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
-from numba import njit
+from numba import cfunc, njit
 from torch import Tensor
 
 from spikelab.kernels.buffers import pool
+from spikelab.kernels.native import CLAIMED, ENTRY, array_at, claim, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
-from spikelab.kernels.threads import parallel_ranges
+from spikelab.kernels.threads import run_on_threads
 
-_jit = njit(nogil=True, cache=True, error_model="numpy", pipeline_class=NoAliasCompiler)
+_jit = njit(nogil=True, error_model="numpy", pipeline_class=NoAliasCompiler)
+#: Pictures that a thread takes at once.
 _GRAIN = 16
+#: Smaller inputs stay on one thread.
+_PARALLEL_FROM = 1 << 16
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _clear_rest(out: Any, n: int, height: int, width: int) -> None:
     """What no window reaches, at the lower and right border, has no gradient."""
     zero = out.dtype.type(0)
@@ -76,6 +82,44 @@ def _spread_pairs(grad: Any, out: Any, height: int, width: int, divisor: float, 
         _clear_rest(out, n, 2 * grad.shape[1], 2 * grad.shape[2])
 
 
+@cache
+def _entry(dtype: Any) -> Any:
+    """The compiled entry point of all four; in its table: spread or pool, then sizes, then addresses."""
+
+    @cfunc(ENTRY, cache=True)
+    def enter(table: Any) -> None:
+        spreads, count, large, small, height, width, divisor = (
+            *(table[2], table[3], (table[4], table[5])),
+            *((table[6], table[7]), table[8], table[9], table[10]),
+        )
+        many = array_at(table[11], (count, large[0], large[1]), dtype)
+        few = array_at(table[12], (count, small[0], small[1]), dtype)
+        while True:
+            start = claim(table, CLAIMED) * _GRAIN
+            if start >= count:
+                break
+            stop = min(count, start + _GRAIN)
+            if height == 2 and width == 2:
+                if spreads:
+                    _spread_pairs(few, many, height, width, divisor, start, stop)
+                else:
+                    _pool_pairs(many, few, height, width, divisor, start, stop)
+            elif spreads:
+                _spread(few, many, height, width, divisor, start, stop)
+            else:
+                _pool(many, few, height, width, divisor, start, stop)
+
+    return enter
+
+
+def _run(spreads: bool, many: Tensor, few: Tensor, window: tuple[int, int], divisor: int) -> None:
+    """Pools ``many`` [n, H, W] into ``few`` [n, H // h, W // w], or spreads ``few`` over ``many``."""
+    entry = _entry(np.float32 if many.dtype == torch.float32 else np.float64)
+    sizes = (int(spreads), len(many), *many.shape[1:], *few.shape[1:], *window, divisor)
+    threads = torch.get_num_threads() if many.numel() > _PARALLEL_FROM else 1
+    run_on_threads(entry.address, table_of(*sizes, many.data_ptr(), few.data_ptr()), threads)
+
+
 def can_pool(x: Tensor, window: tuple[int, int]) -> bool:
     """Whether ``window_mean`` and ``window_sum`` serve this input [..., H, W]; torch's own pooling serves the rest."""
     fits = x.shape[-2] >= window[0] and x.shape[-1] >= window[1]
@@ -84,40 +128,28 @@ def can_pool(x: Tensor, window: tuple[int, int]) -> bool:
 
 class _Pool(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, window: tuple[int, int], divisor: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, window: tuple[int, int], divisor: int) -> Tensor:
         ctx.window, ctx.divisor, ctx.shape = window, divisor, x.shape
-        height, width = window
-        flat = x.detach().contiguous().view(-1, *x.shape[-2:])
-        out = pool.empty((flat.shape[0], flat.shape[1] // height, flat.shape[2] // width), x.dtype)
-        kernel = _pool_pairs if window == (2, 2) else _pool
-        _run(kernel, flat, out, window, divisor)
+        flat = x.contiguous().view(-1, *x.shape[-2:])
+        out = pool.empty((flat.shape[0], flat.shape[1] // window[0], flat.shape[2] // window[1]), x.dtype)
+        _run(False, flat, out, window, divisor)
         return out.view(*x.shape[:-2], *out.shape[1:])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         flat = grad.contiguous().view(-1, *grad.shape[-2:])
         out = pool.empty((flat.shape[0], *ctx.shape[-2:]), grad.dtype)
-        kernel = _spread_pairs if ctx.window == (2, 2) else _spread
-        _run(kernel, flat, out, ctx.window, ctx.divisor)
+        _run(True, out, flat, ctx.window, ctx.divisor)
         return out.view(ctx.shape), None, None
-
-
-def _run(kernel: Any, source: Tensor, out: Tensor, window: tuple[int, int], divisor: float) -> None:
-    a, b = source.numpy(), out.numpy()
-
-    def work(start: int, stop: int) -> None:
-        kernel(a, b, *window, divisor, start, stop)
-
-    parallel_ranges(work, len(a), _GRAIN, torch.get_num_threads() if source.numel() > 1 << 16 else 1)
 
 
 def window_sum(x: Tensor, window: tuple[int, int]) -> Tensor:
     """Sum over windows: [..., H, W] to [..., H // h, W // w]; rows and columns left over are dropped."""
-    out: Tensor = _Pool.apply(x, window, 1.0)
+    out: Tensor = _Pool.apply(x, window, 1)
     return out
 
 
 def window_mean(x: Tensor, window: tuple[int, int]) -> Tensor:
     """Mean over windows: [..., H, W] to [..., H // h, W // w]; rows and columns left over are dropped."""
-    out: Tensor = _Pool.apply(x, window, float(window[0] * window[1]))
+    out: Tensor = _Pool.apply(x, window, window[0] * window[1])
     return out

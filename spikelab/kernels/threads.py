@@ -1,42 +1,64 @@
-"""A small pool that runs compiled, GIL-free kernels on ranges of neurons.
+"""Runs a compiled kernel on several threads at once: on torch's own, where torch lends them.
 
-Numba's own parallel loops depend on a threading layer that is either unsafe when two Python threads call kernels at
-once, or unsafe after a fork (data loader workers); a kernel that takes a range needs neither, compiles faster, and
-gives the same numbers for any number of threads because neurons do not mix.
+torch runs its operators on OpenMP threads, which go on spinning for a while after each one. Threads of our own would
+share the cores with those; the same threads take a kernel over within a microsecond. Where OpenMP's entry point is not
+found (another kind of build) or not usable (a forked child, whose OpenMP threads are gone), a small pool of Python's
+threads stands in. Kernels give the same numbers on any number of threads because neurons do not mix.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import torch
+
+_ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _workers: list[SimpleQueue[Any]] = []
 _growing = threading.Lock()
 
 
-def _forget_workers() -> None:
+def _find_openmp() -> Callable[..., None] | None:
+    """``GOMP_parallel`` of the very OpenMP library that torch is linked with: GNU's own, or LLVM's under that name."""
+    if not torch.backends.openmp.is_available():
+        return None
+    try:
+        # looking a name up in a library goes on in those it was linked with
+        library = ctypes.CDLL(str(next((Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*"))))
+        function = library.GOMP_parallel
+    except (OSError, AttributeError, StopIteration):
+        return None
+    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    function.restype = None
+    return function
+
+
+_openmp = _find_openmp()
+
+
+def _after_fork() -> None:
     """Threads do not survive a fork; the child starts its own when it needs them."""
-    global _growing
+    global _growing, _openmp
     _workers.clear()
     _growing = threading.Lock()
+    _openmp = None
 
 
-os.register_at_fork(after_in_child=_forget_workers)
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _serve(jobs: SimpleQueue[Any]) -> None:
     while True:
-        work, start, stop, done = jobs.get()
-        try:
-            work(start, stop)
-            done.put(None)
-        except BaseException as error:
-            done.put(error)
-        # an idle worker must not keep the last job's arrays alive
-        del work, done
+        entry, table, done = jobs.get()
+        _ENTRY(entry)(ctypes.addressof(table))
+        done.put(None)
+        # an idle worker must not keep the last job's table alive
+        del table, done
 
 
 def _grow(count: int) -> None:
@@ -47,35 +69,29 @@ def _grow(count: int) -> None:
             _workers.append(jobs)
 
 
-def parallel_ranges(work: Callable[[int, int], Any], size: int, grain: int, threads: int) -> None:
-    """Calls ``work(start, stop)`` on ranges that cover ``size`` items, one range a thread.
+def run_on_threads(entry: int, table: Any, threads: int) -> None:
+    """Lets threads enter a kernel, the calling one among them, and returns when all have left.
 
     Args:
-        work: releases the GIL for most of its time and may be called from several threads.
-        size: number of items.
-        grain: ranges start at multiples of it.
-        threads: how many at most, the calling one included.
-
-    Raises:
-        Exception: whatever ``work`` raises, after all ranges have ended.
+        entry: address of the kernel's entry point.
+        table: its table (``native.table_of``). The memory that it names must stay until this returns.
+        threads: how many at most.
     """
-    blocks = -(-size // grain)
-    threads = max(1, min(threads, blocks))
-    if threads == 1:
-        work(0, size)
-        return
+    if threads <= 1:
+        _ENTRY(entry)(ctypes.addressof(table))
+    elif _openmp is not None:
+        # always torch's whole team: OpenMP ends the threads that a smaller one leaves out
+        _openmp(entry, ctypes.addressof(table), threads, 0)
+    else:
+        _run_on_pool(entry, table, threads)
+
+
+def _run_on_pool(entry: int, table: Any, threads: int) -> None:
     if len(_workers) < threads - 1:
         _grow(threads - 1)
-    edges = [min(size, (blocks * part // threads) * grain) for part in range(threads)] + [size]
-    done: SimpleQueue[BaseException | None] = SimpleQueue()
-    for part in range(1, threads):
-        _workers[part - 1].put((work, edges[part], edges[part + 1], done))
-    failed: BaseException | None = None
-    try:
-        work(0, edges[1])
-    except BaseException as error:
-        failed = error
+    done: SimpleQueue[None] = SimpleQueue()
+    for worker in _workers[: threads - 1]:
+        worker.put((entry, table, done))
+    _ENTRY(entry)(ctypes.addressof(table))
     for _ in range(1, threads):
-        failed = done.get() or failed
-    if failed is not None:
-        raise failed
+        done.get()

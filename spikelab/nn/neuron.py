@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize
 from spikelab.kernels.choose import BACKENDS, Packed, pack, run_neuron
 from spikelab.kernels.coefficients import programs
 from spikelab.neurons import spec as specs
-from spikelab.neurons.step import StepOptions, build_step, find_neuron, neuron_name
+from spikelab.neurons.step import Step, StepOptions, build_step, find_neuron, neuron_name
 from spikelab.neurons.surrogate import SURROGATES, Surrogate, surrogate
 from spikelab.nn.checks import require_finite
 from spikelab.nn.state import Stateful
@@ -34,21 +34,23 @@ class _LogarithmicScale(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class _Remembered:
-    """Coefficients of fixed parameters: computed once, and again after one was written to or the input's form changed.
+    """What follows from fixed parameters: computed again once one was written to or the input's form changed.
 
     Attributes:
-        form: what they depend on beside the parameters.
+        form: what it depends on beside the parameters.
         written: each parameter, its memory (held, so that no other takes its address) and how often it was written to.
         packed: the coefficients.
+        resting: each initial state, as a number where it is the same for all neurons.
     """
 
     form: tuple[Any, ...]
     written: list[tuple[Tensor, Tensor, int]]
     packed: Packed
+    resting: list[float | Tensor]
 
-    @staticmethod
-    def of(form: tuple[Any, ...], tensors: list[Tensor], packed: Packed) -> _Remembered:
-        return _Remembered(form, [(t, t.detach(), _version(t)) for t in tensors], packed)
+    def fresh_state(self, x: Tensor) -> list[Tensor]:
+        shape = x.shape[1:]
+        return [x.new_full(shape, v) if isinstance(v, float) else v.clone() for v in self.resting]
 
     def serves(self, form: tuple[Any, ...], tensors: list[Tensor]) -> bool:
         return (
@@ -183,17 +185,17 @@ class Neuron(Stateful):
 
     def initial_state(self, x: Tensor) -> NeuronState:
         """A fresh state for input x [T, B, ...]."""
-        return self._initial(x.shape[1:], x)
+        return dict(zip(self.step.states, self._fresh_state(x), strict=True))
 
-    def _initial(self, shape: torch.Size, like: Tensor) -> NeuronState:
+    def _fresh_state(self, x: Tensor) -> list[Tensor]:
         try:
-            values = self._programs.initial_state(self.parameter_values(), shape, like)
+            return self._programs.initial_state(self.parameter_values(), x.shape[1:], x)
         except RuntimeError:
-            self._require_broadcast(shape)
+            self._require_broadcast(x.shape[1:])
             raise
-        return dict(zip(self.step.states, values, strict=True))
 
-    def _coefficients(self, x: Tensor, key: str) -> Packed:
+    def _recall(self, x: Tensor, key: str) -> _Remembered | None:
+        """What follows from the parameters; None while they are learned, or traced by a compiler."""
         # walking over submodules costs as much as a small layer's kernel, and without learned parameters there are none
         fixed = not self._parameters and not self._modules
         tensors = [t for t in self._buffers.values() if t is not None]
@@ -201,13 +203,20 @@ class Neuron(Stateful):
             tensors = [*self.parameters(), *self.buffers()]
         learned = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
         if learned or torch.compiler.is_compiling():
-            return self._compute_coefficients(x, key)
+            return None
         form = (key, x.shape[1:], x.dtype, x.device)
         if self._cached is None or not self._cached.serves(form, tensors):
             # ordinary tensors even under inference mode: a training step may come next
             with torch.inference_mode(False), torch.no_grad():
-                self._cached = _Remembered.of(form, tensors, self._compute_coefficients(x, key))
-        return self._cached.packed
+                written = [(t, t.detach(), _version(t)) for t in tensors]
+                self._cached = _Remembered(form, written, self._compute_coefficients(x, key), self._resting(x))
+        return self._cached
+
+    def _resting(self, x: Tensor) -> list[float | Tensor]:
+        values = self.parameter_values()
+        if any(value.numel() > 1 for value in values.values()):
+            return list(self._fresh_state(x))
+        return [value.item() for value in self._programs.initial_state(values, torch.Size([]), x)]
 
     def _compute_coefficients(self, x: Tensor, key: str) -> Packed:
         values = self._programs.coefficients(self.parameter_values(), self.dt, self.refractory)
@@ -232,12 +241,9 @@ class Neuron(Stateful):
 
     def forward(self, x: Tensor, state: NeuronState | None = None) -> tuple[Tensor, NeuronState]:
         """Runs over x [T, B, ...]; returns output [T, B, ...] and the state after the last step."""
-        dtype = x.dtype
-        x, values = self._prepare(x, state)
-        packed = self._coefficients(x, self._key)
-        outputs, final = run_neuron(self.step, x, values, packed, self.backend, self.recompute)
+        outputs, final = self._run(x, state, self.step, self._key)
         require_finite(outputs[0], type(self).__name__, "output")
-        return outputs[0].to(dtype), dict(zip(self.step.states, final, strict=True))
+        return outputs[0].to(x.dtype), dict(zip(self.step.states, final, strict=True))
 
     def trace(self, x: Tensor, state: NeuronState | None = None) -> dict[str, Tensor]:
         """Everything that happens at each step, for looking at: the output and every state, each [T, B, ...].
@@ -246,12 +252,10 @@ class Neuron(Stateful):
         """
         names = tuple(self.spec.state_names)
         options = replace(self.options, record=names)
-        x, values = self._prepare(x, state)
-        packed = self._coefficients(x, options.key())
-        outputs, _ = run_neuron(build_step(options), x, values, packed, self.backend, self.recompute)
+        outputs, _ = self._run(x, state, build_step(options), options.key())
         return dict(zip(("spike" if self.spec.spikes else "output", *names), outputs, strict=True))
 
-    def _prepare(self, x: Tensor, state: NeuronState | None) -> tuple[Tensor, list[Tensor]]:
+    def _run(self, x: Tensor, state: NeuronState | None, step: Step, key: str) -> tuple[list[Tensor], list[Tensor]]:
         if x.dim() < 2:
             raise ValueError(f"{self.spec.name}: input has shape {list(x.shape)}, but must be [T, B, ...], time first")
         if not x.dtype.is_floating_point:
@@ -260,8 +264,15 @@ class Neuron(Stateful):
             # a membrane integrates small steps over long times: half precision would lose them
             x = x.float()
         require_finite(x, type(self).__name__, "input")
-        if state is None:
-            return x, list(self._initial(x.shape[1:], x).values())
+        remembered = self._recall(x, key)
+        packed = self._compute_coefficients(x, key) if remembered is None else remembered.packed
+        if state is not None:
+            values = self._check_state(x, state)
+        else:
+            values = self._fresh_state(x) if remembered is None else remembered.fresh_state(x)
+        return run_neuron(step, x, values, packed, self.backend, self.recompute)
+
+    def _check_state(self, x: Tensor, state: NeuronState) -> list[Tensor]:
         missing = set(self.step.states) - set(state)
         if missing:
             raise ValueError(f"{self.spec.name}: the state lacks {', '.join(sorted(missing))}")
@@ -277,7 +288,7 @@ class Neuron(Stateful):
                     f"{self.spec.name}: state {name!r} has shape {list(state[name].shape)}, the input's steps have "
                     f"{list(x.shape[1:])}; pass None to start a new sequence"
                 )
-        return x, [state[name].to(x.dtype) for name in self.step.states]
+        return [state[name].to(x.dtype) for name in self.step.states]
 
 
 def _surrogate_options(choice: str | Surrogate, parameters: Mapping[str, float]) -> dict[str, Any]:

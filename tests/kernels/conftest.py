@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import types
 from collections.abc import Callable, Iterator
@@ -214,13 +215,23 @@ def _clear_kernel_caches() -> None:
 def _interpreted(source: str, what: str) -> types.SimpleNamespace:
     """Runs generated source as plain Python: the very same lines, without a compiler."""
     assert "@njit(" in source, "the generated module no longer looks as this seam expects"
+    assert "@cfunc(" in source, "the generated module no longer looks as this seam expects"
     space: dict[str, object] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(numba, "njit", lambda **options: lambda function: function)
+        patch.setattr(numba, "cfunc", lambda *signature, **options: _CalledFromC)
         exec(compile(source, f"<{what}>", "exec"), space)
     # python's whole numbers, and functions that overflow to infinity as the compiled ones do
     space.update(INDEX=int, ONE=1, math=np)  # type: ignore[call-overload]
     return types.SimpleNamespace(**space)
+
+
+class _CalledFromC:
+    """A Python function with an address, as a compiled one has."""
+
+    def __init__(self, function: Callable[[object], None]):
+        self._kept = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_int64))(function)
+        self.address = ctypes.cast(self._kept, ctypes.c_void_p).value
 
 
 def _printed_once(make: Callable[..., Lines]) -> Callable[..., types.SimpleNamespace]:

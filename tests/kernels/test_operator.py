@@ -22,9 +22,12 @@ def operator_inputs(contract, dtype, per_neuron, segment):
     step = build_step(OPTIONS)
     values = coefficients.coefficients(step, problem.parameters, contract.dt, contract.refractory)
     packed = choose.pack(OPTIONS.key(), list(values.values()), problem.x)
-    state = torch.stack([problem.state[name].flatten() for name in step.states])
-    tensors = [problem.x.flatten(1), state, packed.shared, packed.per_neuron]
-    return [t.detach().clone().requires_grad_(segment > 0) for t in tensors], packed.key
+    state = [problem.state[name] for name in step.states]
+
+    def leaf(tensor):
+        return tensor.detach().clone().requires_grad_(segment > 0)
+
+    return [leaf(problem.x), [leaf(s) for s in state], leaf(packed.shared), leaf(packed.per_neuron)], packed.key
 
 
 @pytest.mark.parametrize("per_neuron", [False, True])
@@ -40,10 +43,10 @@ def test_forward_operator_is_registered_correctly(contract, dtype, per_neuron, s
 @pytest.mark.parametrize("coefficient_gradients", [False, True])
 def test_backward_operator_is_registered_correctly(contract, dtype, per_neuron, coefficient_gradients):
     inputs, key = operator_inputs(contract, dtype, per_neuron, 3)
-    inputs = [t.detach() for t in inputs]
-    out, records, final, checkpoints = neuron_forward(*inputs, key, 3)
-    x, _, shared, by_neuron = inputs
-    gradients = [torch.randn_like(t) for t in (out, records, final)]
+    with torch.no_grad():
+        out, records, final, checkpoints = neuron_forward(*inputs, key, 3)
+    x, _, shared, by_neuron = [t if isinstance(t, list) else t.detach() for t in inputs]
+    gradients = [torch.randn_like(out), [torch.randn_like(r) for r in records], [torch.randn_like(f) for f in final]]
     torch.library.opcheck(
         neuron_backward, (x, checkpoints, shared, by_neuron, *gradients, key, 3, coefficient_gradients)
     )

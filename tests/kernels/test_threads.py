@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
+from numba import cfunc
 
 from spikelab.kernels import generated, threads
+from spikelab.kernels.native import CLAIMED, ENTRY, array_at, claim, table_of
 from spikelab.kernels.numba_cpu import PARALLEL_FROM
 from spikelab.neurons.step import StepOptions
 
@@ -31,10 +35,21 @@ def thread_count():
     torch.set_num_threads(before)
 
 
+@pytest.fixture(params=["torch's own threads", "a pool"])
+def team(request, monkeypatch):
+    """Which threads run the kernels."""
+    if request.param == "a pool":
+        monkeypatch.setattr(threads, "_openmp", None)
+    elif threads._openmp is None:
+        pytest.skip("this torch lends no OpenMP threads")
+    return request.param
+
+
 def bits(solution):
     return [*solution.outputs, *solution.final, *solution.gradients.values()]
 
 
+@pytest.mark.usefixtures("team")
 def test_any_number_of_threads_gives_the_same_bits(contract, thread_count):
     problem = large(contract)
     thread_count(1)
@@ -46,6 +61,7 @@ def test_any_number_of_threads_gives_the_same_bits(contract, thread_count):
         assert all(torch.equal(a, b) for a, b in zip(bits(one), bits(several), strict=True)), count
 
 
+@pytest.mark.usefixtures("team")
 def test_python_threads_may_call_at_once(contract, thread_count):
     problem = large(contract)
     thread_count(2)
@@ -83,7 +99,7 @@ def test_a_forked_child_runs_kernels_after_its_parent_did(contract, monkeypatch)
     # set it to one thread
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     truth = contract.solve(problem, OPTIONS, "numba")
-    assert threads._workers, "the parent has no worker threads, so the fork proves nothing"
+    assert threads._openmp or threads._workers, "the parent used no threads, so the fork proves nothing"
     context = multiprocessing.get_context("fork")
     receive, send = context.Pipe(duplex=False)
     child = context.Process(target=_run_in_child, args=(contract, problem, send))
@@ -100,28 +116,33 @@ def test_a_forked_child_runs_kernels_after_its_parent_did(contract, monkeypatch)
         child.kill()
 
 
-def test_ranges_cover_everything_once():
-    for size, grain, count in ((0, 4, 3), (1, 4, 3), (8, 4, 3), (9, 4, 3), (100, 7, 4), (100, 100, 5)):
-        seen = []
-        threads.parallel_ranges(lambda start, stop, seen=seen: seen.append((start, stop)), size, grain, count)
-        covered = sorted(i for start, stop in seen for i in range(start, stop))
-        assert covered == list(range(size))
-        assert all(start % grain == 0 for start, _ in seen)
-        assert len(seen) <= count
+@cfunc(ENTRY)
+def count_pieces(table):
+    """Adds one to each piece that it claims, slowly enough that other threads come in between."""
+    size = table[2]
+    counts = array_at(table[3], (size,), np.float64)
+    while True:
+        piece = claim(table, CLAIMED)
+        if piece >= size:
+            break
+        total = 0.0
+        for i in range(2000):
+            total += np.sin(i * 1.0)
+        counts[piece] += 1.0 if total != 0.5 else 2.0
 
 
-@pytest.mark.parametrize("where", [0, 1, 2])
-def test_an_error_in_any_thread_reaches_the_caller(where):
-    ended = []
+@pytest.mark.usefixtures("team")
+@pytest.mark.parametrize("size", [0, 1, 7, 1000])
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_every_piece_is_run_once(size, count):
+    counts = np.zeros(size)
+    for repeats in range(1, 6):
+        threads.run_on_threads(count_pieces.address, table_of(size, counts.ctypes.data), count)
+        assert (counts == repeats).all()
 
-    def work(start, stop):
-        if start == where * 10:
-            raise ValueError(f"range {start}")
-        ended.append(start)
 
-    with pytest.raises(ValueError, match=f"range {where * 10}"):
-        threads.parallel_ranges(work, 30, 10, 3)
-    assert len(ended) == 2
-    # the pool is still of use
-    threads.parallel_ranges(lambda start, stop: ended.append(stop), 30, 10, 3)
-    assert len(ended) == 5
+def test_torchs_own_threads_are_found_where_torch_has_some():
+    """On Linux, where torch's wheels are linked with OpenMP: small layers are slower without."""
+    if not (sys.platform == "linux" and torch.backends.openmp.is_available()):
+        pytest.skip("no OpenMP in this torch")
+    assert threads._find_openmp() is not None
