@@ -21,6 +21,17 @@ def _one_thread_per_worker():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _number_of_threads_kept():
+    """Nothing in spikelab changes torch's number of threads unasked: results would no longer repeat bit for bit."""
+    import torch
+
+    yield
+    now = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert now == 1, f"torch was left with {now} threads"
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with real recordings and reference traces; the test skips where there is none."""

@@ -50,30 +50,22 @@ def devices() -> list[dict[str, Any]]:
     return found
 
 
-def threads() -> dict[str, int]:
-    """Threads that torch and Numba use."""
-    import numba
+def threads() -> int:
+    """Threads that torch's operators and the kernels use.
+
+    Numba's own number is neither used nor asked for: asking starts its threads, which changes torch's number.
+    """
     import torch
 
-    return {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()}
+    return torch.get_num_threads()
 
 
 def set_threads(number: int) -> None:
-    """Make torch and Numba use this many threads; 0 leaves both as they are.
+    """Make torch and the kernels use this many threads; 0 leaves them as they are."""
+    if number:
+        import torch
 
-    Raises:
-        ValueError: If Numba was started with fewer.
-    """
-    if number == 0:
-        return
-    import numba
-    import torch
-
-    limit = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    if number > limit:
-        raise ValueError(f"threads = {number}: at most {limit} here (the cores, or NUMBA_NUM_THREADS)")
-    torch.set_num_threads(number)
-    numba.set_num_threads(number)
+        torch.set_num_threads(number)
 
 
 def available_cores() -> int:

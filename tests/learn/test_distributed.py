@@ -31,7 +31,7 @@ PLAIN = ["--model.options.batch_norm=false", "--model.options.dropout=0.0"]
 
 
 def run(*words: str, processes: int = 1, stop: str = "0") -> subprocess.CompletedProcess:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "STOP_RANK_1_AT": stop}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "STOP_RANK_1_AT": stop}
     launcher = []
     if processes > 1:
         launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
