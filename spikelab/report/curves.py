@@ -50,7 +50,7 @@ def draw_curves(folder: RunFolder, path: str | Path) -> None:
     rate.set(xlabel="step", ylabel="learning rate", title="Learning rate", ylim=(0, None))
     for axes in (loss, score, rate):
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(str(folder.path), fontsize=10)
+    figure.suptitle(folder.path.resolve().name, fontsize=10)
     figure.savefig(path, dpi=110)
 
 
