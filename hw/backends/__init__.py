@@ -1,0 +1,1 @@
+"""What an integer graph is written as, one form a file."""
