@@ -304,17 +304,8 @@ class DataMake:
 
 
 @dataclass(frozen=True)
-class DataCheck:
+class DataCheck(DataMake):
     """Read every sample of a data set and report its sizes, its classes and anything that is wrong with it."""
-
-    name: str = "roads"
-    """Registered data set; `spikelab info` lists them."""
-    options: dict[str, Option] = field(default_factory=dict)
-    """Options of the data set, one at a time: --options.seed 7."""
-    splits: list[str] = field(default_factory=lambda: ["train", "validation", "test"])
-    """Which splits."""
-    json: str | None = None
-    """Write the figures to this file."""
 
 
 @dataclass(frozen=True)
