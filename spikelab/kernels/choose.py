@@ -35,7 +35,8 @@ def choose_backend(backend: str, device: torch.device) -> str:
         chosen = "numba" if device.type == "cpu" else "reference"
     if chosen == "numba" and device.type != "cpu":
         raise ValueError(f"back end 'numba' runs on the CPU, the input is on {device}; use 'reference' or 'auto'")
-    if (chosen, device.type) not in _said:
+    # a compiler cannot trace a logger, and the choice is the same each time
+    if not torch.compiler.is_compiling() and (chosen, device.type) not in _said:
         _said.add((chosen, device.type))
         logger.info("neurons on %s run on the %s back end", device.type, chosen)
     return chosen
@@ -98,7 +99,8 @@ def run_neuron(
         outputs, each [T, B, ...], in the order of ``step.outputs``; the states after the last step.
     """
     if choose_backend(backend, x.device) == "reference":
-        return reference.run(step, x, state, coefficients.unpack(x.shape[1:]))
+        options_key = coefficients.key.partition("|")[2]
+        return reference.run(step, x, state, coefficients.unpack(x.shape[1:]), options_key)
     shared, per_neuron = coefficients.shared, coefficients.per_neuron
     differentiable = torch.is_grad_enabled() and any(t.requires_grad for t in (x, shared, per_neuron, *state))
     segment = (SEGMENT_RECOMPUTE if recompute else SEGMENT_KEEP) if differentiable else 0

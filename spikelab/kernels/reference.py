@@ -6,7 +6,6 @@ Every other back end is compared with it. It is also the way to run on devices t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -71,9 +70,25 @@ _NAMES: dict[str, Any] = {
 }
 
 
-@lru_cache(maxsize=512)
-def _step_function(step: Step) -> Any:
-    """``one_step(x, state..., coefficient...) -> (outputs, states)`` on tensors of any shape."""
+#: Options of a step -> its function. A plain dict, because torch.compile can look something up in one.
+_functions: dict[str, Any] = {}
+
+
+def step_function(step: Step, key: str) -> Any:
+    """``one_step(x, state..., coefficient...) -> (outputs, states)`` on tensors of any shape.
+
+    A layer asks for it when it is made: torch.compile cannot trace how it is built.
+
+    Args:
+        step: the step.
+        key: its options, ``step.options.key()``.
+    """
+    if key not in _functions:
+        _functions[key] = _build(step)
+    return _functions[key]
+
+
+def _build(step: Step) -> Any:
     x = sp.Symbol("x", real=True)
     printer = _TorchPrinter()
     space = dict(_NAMES)
@@ -109,7 +124,7 @@ def _spike_function(surrogate: Any) -> Any:
 
 
 def run(
-    step: Step, x: Tensor, state: Sequence[Tensor], coefficients: Sequence[Tensor]
+    step: Step, x: Tensor, state: Sequence[Tensor], coefficients: Sequence[Tensor], key: str = ""
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Runs a neuron over time.
 
@@ -118,11 +133,12 @@ def run(
         x: input [T, ...].
         state: one tensor [...] a state, in the order of ``step.states``.
         coefficients: one tensor a coefficient, broadcastable to [...].
+        key: ``step.options.key()``, for who has it at hand.
 
     Returns:
         outputs, each [T, ...], in the order of ``step.outputs``; the states after the last step.
     """
-    one_step = _step_function(step)
+    one_step = step_function(step, key or step.options.key())
     collected: list[list[Tensor]] = [[] for _ in step.outputs]
     now = tuple(state)
     # unbind, not x[t]: indexing a tensor that needs gradients costs a full-size zero tensor a step, quadratic in T

@@ -12,6 +12,7 @@ from torch.nn.utils import parametrize
 
 from spikelab.kernels.choose import BACKENDS, Packed, pack, run_neuron
 from spikelab.kernels.coefficients import programs
+from spikelab.kernels.reference import step_function
 from spikelab.neurons import spec as specs
 from spikelab.neurons.step import Step, StepOptions, build_step, find_neuron, neuron_name
 from spikelab.neurons.surrogate import SURROGATES, Surrogate, surrogate
@@ -143,12 +144,14 @@ class Neuron(Stateful):
         self._programs = programs(self.step)
         self._set_parameters(parameters, {learnable} if isinstance(learnable, str) else set(learnable))
         self._key = self.options.key()
+        step_function(self.step, self._key)
         self._cached: _Remembered | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        # in another process, kernels must find one's own neuron by its name
+        # in another process, kernels must find one's own neuron by its name, and a compiler the step's function
         neuron_name(self.spec)
+        step_function(self.step, self._key)
 
     def _set_parameters(self, given: Mapping[str, float | Tensor], learnable: set[str]) -> None:
         names = self.spec.parameter_names

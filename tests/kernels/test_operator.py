@@ -123,6 +123,23 @@ def test_compiled_in_one_graph_and_equal_to_eager(backend, options):
         torch.testing.assert_close(value, true, rtol=1e-4, atol=1e-6 * float(true.abs().max()))
 
 
+@pytest.mark.parametrize("backend", ["reference", "numba"])
+@pytest.mark.parametrize("neuron", registry.names("neurons"))
+def test_every_neuron_may_be_compiled_before_it_ever_ran(neuron, backend, monkeypatch):
+    """On either back end: the reference is what runs on a GPU."""
+    torch._dynamo.reset()
+    monkeypatch.setattr(choose, "_said", set())
+    layer = nn.Neuron(neuron, backend=backend)
+    x = (5 * torch.rand(6, 2, 8)).requires_grad_()
+    found, state = torch.compile(layer, fullgraph=True, backend="aot_eager")(x)
+    (found_gradient,) = torch.autograd.grad(found.sum(), x)
+    out, true_state = layer(x)
+    (gradient,) = torch.autograd.grad(out.sum(), x)
+    torch.testing.assert_close(found, out)
+    torch.testing.assert_close(state, true_state)
+    torch.testing.assert_close(found_gradient, gradient)
+
+
 def test_compiled_without_gradients():
     torch._dynamo.reset()
     model = Model().eval()
