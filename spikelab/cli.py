@@ -63,7 +63,7 @@ usage: spikelab COMMAND [options]
 {commands}
 
 spikelab COMMAND --help      explains a command and its options
-spikelab COMMAND --config F  takes options from the TOML file F; options on the command line go before it
+spikelab COMMAND --config F  takes options from the TOML file F; options on the command line win over it
 spikelab --version           prints the version
 --debug                      with any command: show where in the code an error came from
 
@@ -104,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parse(name, command, rest)
         if options is None:
             return 0
+        if options.json:
+            _check_writable(options.json)
         logging.basicConfig(format="%(message)s", stream=sys.stderr)
         logging.getLogger("spikelab").setLevel(logging.INFO)  # ours; other libraries only warn
         figures = _load(command.run)(options)
@@ -116,6 +118,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug and not isinstance(error, SystemExit):
             traceback.print_exc()
         return _report(name, error)
+
+
+def _check_writable(path: str) -> None:
+    """Refuse, before any work is done, a file that could not be written after it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise UsageError(f"--json {path}: is a folder; name a file")
+    if not os.path.isdir(folder):
+        raise UsageError(f"--json {path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"--json {path}: the folder {folder} cannot be written to")
 
 
 def _overview() -> str:
@@ -144,7 +157,7 @@ def _parse(name: str, command: Command, words: list[str]) -> Any:
 
     # Attribute docstrings become the help. A settings file may hold values only, never the name of a class to build.
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True, instantiate_subclass_spec_in_any=False)
-    words = _with_lists(command.settings, [_underscored(word) for word in words])
+    words = _with_lists(command.settings, _files_first([_underscored(word) for word in words]))
     words = _with_settings_of_resumed(name, words)
     positional = [entry.name for entry in fields(command.settings) if entry.name == "run"]
     usage = f"spikelab {name}{''.join(f' {each.upper()}' for each in positional)} [--config FILE] [options]"
@@ -179,6 +192,18 @@ def _underscored(word: str) -> str:
         return word
     key, equals, value = word.partition("=")
     return "--" + key[2:].replace("-", "_") + equals + value
+
+
+def _files_first(words: list[str]) -> list[str]:
+    """`--config FILE` before everything else: the parser lets later words win, wherever a file stands among them."""
+    files: list[str] = []
+    others: list[str] = []
+    waiting = False
+    for word in words:
+        belongs = waiting or word == "--config" or word.startswith("--config=")
+        (files if belongs else others).append(word)
+        waiting = word == "--config" and not waiting
+    return files + others
 
 
 def _with_lists(settings_type: type, words: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import warnings
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ from spikelab.events.check import MAX_SIDE
 
 _WHITE = 255.0
 _OFFSET = 20.0  # keeps the photoreceptor from stopping altogether in the dark, as in v2e
+#: Frames that lie further apart, in seconds, are no video, but times in another unit.
+_SLOWEST_FRAMES = 30.0
 _LARGEST_TIME = 2.0**53 * 1e-6  # seconds; beyond it a float cannot tell neighbouring microseconds apart
 
 
@@ -73,6 +76,11 @@ def check_video(
             f"times[{bad[0]}] = {seconds[bad[0]]} must be finite, in seconds, and below {_LARGEST_TIME:.3g}"
         )
     earlier = seconds if after is None else np.concatenate([[after], seconds])
+    if len(earlier) > 1 and np.diff(earlier).min() > _SLOWEST_FRAMES:
+        warnings.warn(
+            f"frames lie {np.diff(earlier).min():g} s apart; times are in seconds (not in micro- or milliseconds)",
+            stacklevel=3,
+        )
     backwards = np.flatnonzero(~(earlier[1:] > earlier[:-1]))
     if backwards.size:
         i = int(backwards[0])

@@ -1,6 +1,7 @@
 """Images of when events happened: time surfaces and the six channels of Ev-SegNet."""
 
 import math
+import warnings
 
 import numpy as np
 from numba import njit
@@ -8,6 +9,9 @@ from numba import njit
 from spikelab.events.array import EventArray
 from spikelab.events.check import microseconds
 from spikelab.events.represent import Image, check_window, prepare_output
+
+#: A time constant above this, in seconds, was probably meant in another unit.
+_LONGEST_TAU = 100.0
 
 
 def time_surface(events: EventArray, tau: float, t_reference: int, out: Image | None = None) -> Image:
@@ -32,6 +36,10 @@ def time_surface(events: EventArray, tau: float, t_reference: int, out: Image | 
     """
     if not (math.isfinite(tau) and tau > 0):
         raise ValueError(f"tau = {tau} s must be positive and finite")
+    if tau > _LONGEST_TAU:
+        warnings.warn(
+            f"tau = {tau:g} s is long for a time surface; tau is in seconds, only times are not", stacklevel=2
+        )
     reference = microseconds("t_reference", t_reference)
     surface = prepare_output(out, (2, events.height, events.width))
     count = int(np.searchsorted(events.t, reference, side="right"))

@@ -24,6 +24,12 @@ _METADATA_KEY = "spikelab"
 _SHOWN = 8  # names listed in an error before "and N more"
 
 
+_REMEDY = (
+    "use another checkpoint of the run: eval, predict and export take --checkpoint best or last, and "
+    "train --initialise_from FOLDER starts a new training from the best"
+)
+
+
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be written, read, or loaded into the model at hand."""
 
@@ -84,9 +90,7 @@ def load_checkpoint(path: str | os.PathLike[str], sections: Iterable[str] | None
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path}: truncated or corrupted ({' '.join(str(error).split())}); use another checkpoint of the run"
-        ) from error
+        raise CheckpointError(f"{path}: truncated or corrupted ({' '.join(str(error).split())}); {_REMEDY}") from error
 
 
 def load_weights(
@@ -216,7 +220,7 @@ def _document(path: str | os.PathLike[str], metadata: Mapping[str, str] | None) 
 def _checked_tensor(path: str | os.PathLike[str], file: Any, name: str, checksums: Mapping[str, int]) -> Tensor:
     tensor = file.get_tensor(name)
     if _checksum(tensor) != checksums.get(name):
-        raise CheckpointError(f"{path}: corrupted: the checksum of {name} is wrong; use another checkpoint of the run")
+        raise CheckpointError(f"{path}: corrupted: the checksum of {name} is wrong; {_REMEDY}")
     return tensor
 
 

@@ -46,8 +46,13 @@ def to_nir(
         outputs: further nodes to be given out, as ``output_<node>``.
 
     Raises:
+        TypeError: for something else than a network, or a shape that is none.
         CannotExport: names each node that cannot be written, and what to do.
     """
+    if not isinstance(network, Network):
+        raise TypeError(f"to_nir: got a {type(network).__name__}; put it into a Network first (Network.sequential)")
+    if not isinstance(input_shape, tuple | list | torch.Size):
+        raise TypeError(f"to_nir: input_shape = {input_shape!r} must be a tuple such as (2, 34, 34)")
     if form not in ("continuous", "euler"):
         raise ValueError(f"to_nir: form = {form!r} must be 'continuous' or 'euler'")
     shapes = _shapes(network, input_shape)

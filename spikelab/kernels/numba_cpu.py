@@ -142,7 +142,15 @@ class Kernel:
             scratch=_block(scratch, 1),
             names=names,
         )
-        return load_generated(source, f"the {direction} kernel of the {title.lower()}").enter
+        return load_generated(source, f"the {direction} kernel of the {title.lower()}{self._variant()}").enter
+
+    def _variant(self) -> str:
+        """What tells this kernel from others of the same neuron, for who reads that it is compiled."""
+        options = self.step.options
+        told = [options.method, *([f"reset {options.reset}"] if options.reset else []), DTYPES[self.dtype]]
+        told += ["refractory"] * options.refractory + [f"recording {', '.join(options.record)}"] * bool(options.record)
+        told += ["parameters of each neuron"] * (not all(self.shared))
+        return f" ({', '.join(told)})"
 
     @cache  # noqa: B019 - kernels live as long as the process
     def forward(self) -> Any:

@@ -13,6 +13,7 @@ import networkx
 import torch
 from torch import Tensor, nn
 
+from spikelab.nn.checks import NonFiniteError
 from spikelab.nn.neuron import Neuron
 from spikelab.nn.state import State, Stateful
 
@@ -44,7 +45,14 @@ class Network(Stateful):
 
     def __init__(self, nodes: Mapping[str, nn.Module], edges: Iterable[tuple[str, str]]):
         super().__init__()
+        dotted = [name for name in nodes if "." in name]
+        if dotted:
+            raise ValueError(f"Network: the node name {dotted[0]!r} has a dot; use an underscore")
         self.nodes = nn.ModuleDict(nodes)
+        edges = list(edges)
+        wrong = [edge for edge in edges if isinstance(edge, str) or len(edge) != 2]
+        if wrong:
+            raise ValueError(f"Network: {wrong[0]!r} is not an edge; give pairs (source, target)")
         self.edges = tuple((str(a), str(b)) for a, b in edges)
         self._check()
         self._order = {name: place for place, name in enumerate(self.nodes)}
@@ -123,10 +131,13 @@ class Network(Stateful):
 
     def _call(self, name: str, x: Tensor, states: State) -> Tensor:
         node = self.nodes[name]
-        if isinstance(node, Stateful):
-            out, states[name] = node(x, states.get(name))
-            return out
-        return node(x)
+        try:
+            if isinstance(node, Stateful):
+                out, states[name] = node(x, states.get(name))
+                return out
+            return node(x)
+        except NonFiniteError as error:
+            raise NonFiniteError(f"node {name!r}: {error}") from error
 
     def _run_node(self, name: str, outputs: dict[str, Tensor], before: State, after: State) -> None:
         states = {name: before["nodes"][name]} if name in before["nodes"] else {}

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from spikelab.kernels.choose import BACKENDS, Packed, pack, run_neuron
 from spikelab.kernels.coefficients import programs
@@ -23,14 +22,9 @@ from spikelab.nn.state import Stateful
 NeuronState = dict[str, Tensor]
 
 
-class _LogarithmicScale(nn.Module):
-    """Learns the logarithm, so that a positive value stays positive and its scale does not matter."""
-
-    def forward(self, logarithm: Tensor) -> Tensor:
-        return logarithm.exp()
-
-    def right_inverse(self, value: Tensor) -> Tensor:
-        return value.log()
+#: Before the name of a positive learned parameter: its logarithm is trained, so that it stays positive and its scale
+#: does not matter.
+_LOGARITHM = "log_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +82,8 @@ class Neuron(Stateful):
         method: discretisation: "exact", "exponential_euler", "euler" or "semi_implicit_euler"; "" for the neuron's own.
         input_form: "current": x is constant over a step. "impulse": x is its integral over the step, delivered at once.
         reset: "zero", "value" or "subtract", as far as the neuron has it; "" for the neuron's own.
-        refractory: seconds between a spike and the first step that moves the membrane again; 0 for none.
+        refractory: seconds between a spike and the first step that moves the membrane again, rounded to whole steps.
+            A neuron that spikes at one step moves at the next anyway, so up to 1.5 ``dt`` changes nothing.
         surrogate: name, ``Surrogate``, or an expression in ``x``.
         surrogate_parameters: constants of the surrogate.
         detach_reset: pass no gradient from the reset back to the spike.
@@ -161,7 +156,7 @@ class Neuron(Stateful):
                     f"{self.spec.name} has no {what} {', '.join(sorted(unknown))}; it has {', '.join(names)}"
                 )
         for parameter in self.spec.parameters:
-            value = torch.as_tensor(given.get(parameter.name, parameter.default), dtype=torch.float64).detach().clone()
+            value = _number(given.get(parameter.name, parameter.default), f"{self.spec.name}: {parameter.name}").clone()
             for number in value.reshape(-1).tolist():
                 parameter.check(number, self.spec.name)
             if parameter.name not in learnable:
@@ -169,9 +164,41 @@ class Neuron(Stateful):
                 continue
             if not parameter.learnable:
                 raise ValueError(f"{self.spec.name}: {parameter.name} cannot be learned ({parameter.meaning})")
-            self.register_parameter(parameter.name, nn.Parameter(value.to(torch.get_default_dtype())))
-            if parameter.positive:
-                parametrize.register_parametrization(self, parameter.name, _LogarithmicScale())
+            name, stored = (_LOGARITHM + parameter.name, value.log()) if parameter.positive else (parameter.name, value)
+            self.register_parameter(name, nn.Parameter(stored.to(torch.get_default_dtype())))
+
+    def __getattr__(self, name: str) -> Any:
+        logarithm = self.__dict__.get("_parameters", {}).get(_LOGARITHM + name)
+        return super().__getattr__(name) if logarithm is None else logarithm.exp()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Gives a parameter another value, within its bounds; a learned one goes on being learned from there."""
+        declared = {p.name: p for p in self.spec.parameters} if "spec" in self.__dict__ else {}
+        if name not in declared or isinstance(value, nn.Parameter):
+            super().__setattr__(name, value)
+            return
+        given = _number(value, f"{self.spec.name}: {name}")
+        for number in given.reshape(-1).tolist():
+            declared[name].check(number, self.spec.name)
+        if name in self._buffers:
+            # what another module computes keeps its gradient
+            self._buffers[name] = (value if isinstance(value, Tensor) else given).to(self._buffers[name])
+            return
+        logarithm = self._parameters.get(_LOGARITHM + name)
+        stored = self._parameters[name] if logarithm is None else logarithm
+        assert stored is not None
+        with torch.no_grad():
+            stored.copy_(given if logarithm is None else given.log())
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # what was fixed when it was saved may be learned now, and the other way round
+        for parameter in self.spec.parameters:
+            plain, logarithm = prefix + parameter.name, prefix + _LOGARITHM + parameter.name
+            if _LOGARITHM + parameter.name in self._parameters and plain in state:
+                state[logarithm] = state.pop(plain).log()
+            elif parameter.name in self._buffers and logarithm in state:
+                state[plain] = state.pop(logarithm).exp()
+        super()._load_from_state_dict(state, prefix, *rest)
 
     def extra_repr(self) -> str:
         """The choices that matter, on one line."""
@@ -179,12 +206,25 @@ class Neuron(Stateful):
         for name in self.spec.parameter_names:
             value = getattr(self, name)
             values.append(f"{name}={value.item():g}" if value.numel() == 1 else f"{name}={list(value.shape)}")
-        reset = [f"reset={self.options.reset}"] if self.spec.spikes else []
-        return ", ".join([self.spec.name, f"dt={self.dt:g}", f"method={self.options.method}", *reset, *values])
+        options = self.options
+        chosen = [self.spec.name, f"dt={self.dt:g}", f"method={options.method}"]
+        if self.spec.spikes:
+            chosen += [f"reset={options.reset}", f"surrogate={options.surrogate_expression or options.surrogate}"]
+            chosen += [f"refractory={self.refractory:g}"] if self.refractory else []
+            chosen += ["detach_reset"] if options.detach_reset else []
+        chosen += ["input_form=impulse"] if options.input_form == "impulse" else []
+        return ", ".join([*chosen, *values])
 
     def parameter_values(self) -> dict[str, Tensor]:
         """Every parameter in SI units, learned ones included."""
-        return {name: getattr(self, name) for name in self.spec.parameter_names}
+        return {name: self._value(name) for name in self.spec.parameter_names}
+
+    def _value(self, name: str) -> Tensor:
+        logarithm = self._parameters.get(_LOGARITHM + name)
+        if logarithm is not None:
+            return logarithm.exp()
+        value: Tensor = getattr(self, name)
+        return value
 
     def initial_state(self, x: Tensor) -> NeuronState:
         """A fresh state for input x [T, B, ...]."""
@@ -199,10 +239,9 @@ class Neuron(Stateful):
 
     def _recall(self, x: Tensor, key: str) -> _Remembered | None:
         """What follows from the parameters; None while they are learned, or traced by a compiler."""
-        # walking over submodules costs as much as a small layer's kernel, and without learned parameters there are none
-        fixed = not self._parameters and not self._modules
-        tensors = [t for t in self._buffers.values() if t is not None]
-        if not fixed:
+        # walking over submodules costs as much as a small layer's kernel, and usually there are none
+        tensors = [t for t in (*self._parameters.values(), *self._buffers.values()) if t is not None]
+        if self._modules:
             tensors = [*self.parameters(), *self.buffers()]
         learned = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
         if learned or torch.compiler.is_compiling():
@@ -259,6 +298,8 @@ class Neuron(Stateful):
         return dict(zip(("spike" if self.spec.spikes else "output", *names), outputs, strict=True))
 
     def _run(self, x: Tensor, state: NeuronState | None, step: Step, key: str) -> tuple[list[Tensor], list[Tensor]]:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{self.spec.name}: input is a {type(x).__name__}; give a torch tensor (torch.as_tensor)")
         if x.dim() < 2:
             raise ValueError(f"{self.spec.name}: input has shape {list(x.shape)}, but must be [T, B, ...], time first")
         if not x.dtype.is_floating_point:
@@ -276,6 +317,8 @@ class Neuron(Stateful):
         return run_neuron(step, x, values, packed, self.backend, self.recompute)
 
     def _check_state(self, x: Tensor, state: NeuronState) -> list[Tensor]:
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{self.spec.name}: the state is a {type(state).__name__}; pass on what the layer gave out")
         missing = set(self.step.states) - set(state)
         if missing:
             raise ValueError(f"{self.spec.name}: the state lacks {', '.join(sorted(missing))}")
@@ -302,3 +345,10 @@ def _surrogate_options(choice: str | Surrogate, parameters: Mapping[str, float])
         "surrogate_expression": found.derivative if own else "",
         "surrogate_parameters": tuple(sorted(found.parameters.items())),
     }
+
+
+def _number(value: Any, where: str) -> Tensor:
+    try:
+        return torch.as_tensor(value, dtype=torch.float64).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{where} = {value!r} is neither a number nor a tensor; give it in SI units") from error

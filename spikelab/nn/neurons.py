@@ -5,6 +5,7 @@ A class's documentation is its neuron's own description: equations, parameters w
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,23 @@ from spikelab.nn.neuron import Neuron
 
 def _documented(spec: NeuronSpec) -> Callable[[type[Neuron]], Any]:
     def decorate(layer: type[Neuron]) -> type[Neuron]:
-        layer.__doc__ = f"{spec.describe()}\n\nTakes the options of ``Neuron``, and parameters in SI units, by keyword."
+        layer.__doc__ = (
+            f"{spec.describe()}\n\nTakes the options of ``Neuron``, which explains them, and parameters in SI units, "
+            f"by keyword. The default method is {spec.default_method}"
+            + (f", the default reset {spec.default_reset}." if spec.spikes else ".")
+        )
+        layer.__signature__ = _signature(spec)  # type: ignore[attr-defined]
         return layer
 
     return decorate
+
+
+def _signature(spec: NeuronSpec) -> inspect.Signature:
+    """What the layer takes: the neuron's parameters, then the options that all neurons share."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [inspect.Parameter(p.name, keyword, default=p.default) for p in spec.parameters]
+    shared = inspect.signature(Neuron).parameters.values()
+    return inspect.Signature([*own, *(p for p in shared if p.kind == keyword)])
 
 
 @_documented(neurons.IF)

@@ -13,6 +13,7 @@ from typing import Any
 
 from spikelab.io.atomic import write_bytes_atomically, write_json_atomically
 from spikelab.learn.evaluate import evaluate_run
+from spikelab.learn.interrupt import TrainingInterrupted
 from spikelab.learn.train import train
 from spikelab.report.export import export_run
 from spikelab.report.predict import predict
@@ -40,7 +41,7 @@ def compare(settings: Compare) -> dict[str, Any]:
         for modality in MODALITIES:
             training = _training(settings, modality, seed)
             logger.info("training on %s, seed %d, %d epochs", modality, seed, training.epochs)
-            train(training)
+            _train_or_say_how_to_go_on(training)
             data = EvaluationData(split=settings.split, batch_size=settings.train.data.batch_size)
             figures = evaluate_run(Evaluate(training.folder, data=data, threads=settings.train.threads))
             runs.append({"modality": modality, "seed": seed, **figures})
@@ -63,6 +64,14 @@ def compare(settings: Compare) -> dict[str, Any]:
     write_json_atomically(folder / "comparison.json", result)
     write_bytes_atomically(folder / "comparison.md", (table(result, markdown=True) + "\n").encode())
     return result
+
+
+def _train_or_say_how_to_go_on(training: Train) -> None:
+    try:
+        train(training)
+    except TrainingInterrupted as stop:
+        where = str(stop).partition(";")[0]
+        raise TrainingInterrupted(f"{training.folder}: {where}; the same command again goes on from there") from stop
 
 
 def _training(settings: Compare, modality: str, seed: int) -> Train:

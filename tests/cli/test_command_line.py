@@ -274,5 +274,24 @@ def test_a_fault_of_ours_says_so(capsys, monkeypatch):
     assert "KeyError: 'absent' (this looks like a fault in spikelab: --debug shows where it came from)" in message
 
 
-def test_a_figure_file_that_cannot_be_written(capsys, tmp_path):
+def test_a_figure_file_that_can_no_longer_be_written(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("spikelab.cli._check_writable", lambda path: None)
     assert "No such file or directory" in error_of(capsys, "info", "--json", str(tmp_path / "none" / "info.json"))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_options_win_over_a_file_wherever_it_stands(first, tmp_path, capsys):
+    (tmp_path / "a.toml").write_text("epochs = 7\nseed = 3\n")
+    file, option = ["--config", str(tmp_path / "a.toml")], ["--epochs", "2"]
+    words = [*file, *option] if first else [*option, *file]
+    assert main(["train", *words, "--print_config"]) == 0
+    found = tomllib.loads(capsys.readouterr().out)
+    assert (found["epochs"], found["seed"]) == (2, 3)
+
+
+def test_a_figure_file_in_a_missing_folder_is_refused_before_any_work(tmp_path, capsys):
+    words = ["train", "--folder", str(tmp_path / "run"), *TINY, "--json", str(tmp_path / "no" / "x.json")]
+    message = error_of(capsys, *words, code=2)
+    assert f"there is no folder {tmp_path / 'no'}; make it first" in message
+    assert not (tmp_path / "run").exists()
+    assert "is a folder; name a file" in error_of(capsys, "info", "--json", str(tmp_path), code=2)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikelab.events import EventArray, EventCamera, fit_threshold, pixel
+from spikelab.events import EventArray, EventCamera, fit_threshold, pixel, time_surface
 
 IDEAL = EventCamera.preset("clean", threshold_mismatch=0.0)
 
@@ -437,3 +437,11 @@ def test_the_kernel_is_compiled_once():
     for dtype in (np.uint8, np.float32):
         EventCamera(refractory=0, shot_noise_at_white=1).simulate(frames.astype(dtype), times.tolist(), np.int64(3))
     assert len(pixel.advance.signatures) == 1
+
+
+def test_times_in_another_unit_are_pointed_out():
+    frames = np.random.default_rng(0).uniform(0, 255, (3, 2, 2))
+    with pytest.warns(UserWarning, match="frames lie 33333 s apart; times are in seconds"):
+        IDEAL.simulate(frames, np.arange(3) * 33333, 0)
+    with pytest.warns(UserWarning, match="tau = 20000 s is long for a time surface; tau is in seconds"):
+        time_surface(EventArray.empty(2, 2), 20000, 100000)

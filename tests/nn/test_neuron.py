@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import pickle
 import subprocess
@@ -163,7 +164,7 @@ def test_half_precision_input_is_integrated_in_single(dtype):
     assert torch.equal(out.float(), true)
     out.float().sum().backward()
     assert x.grad.dtype == dtype
-    assert layer.parametrizations.tau_mem.original.grad.isfinite().all()
+    assert layer.log_tau_mem.grad.isfinite().all()
     again, _ = layer(x, state)
     assert again.shape == out.shape
 
@@ -396,7 +397,8 @@ def test_pickled_to_another_process(tmp_path):
 def test_the_representation_shows_what_matters():
     text = repr(nn.LIF(tau_mem=5e-3, reset="zero"))
     assert text == (
-        "LIF(lif, dt=0.001, method=exact, reset=zero, tau_mem=0.005, r=1, v_leak=0, v_threshold=1, v_reset=0)"
+        "LIF(lif, dt=0.001, method=exact, reset=zero, surrogate=arctan, "
+        "tau_mem=0.005, r=1, v_leak=0, v_threshold=1, v_reset=0)"
     )
     assert "tau_mem=[4]" in repr(nn.LIF(tau_mem=torch.full((4,), 1e-2)))
 
@@ -425,3 +427,88 @@ def test_surrogates_reach_the_gradient():
     # arctan of alpha 2 is that expression
     torch.testing.assert_close(found[1], found[0])
     torch.testing.assert_close(found[2], found[0])
+
+
+def test_a_learned_layer_keeps_its_name_and_can_be_pickled():
+    layer = nn.LIF(learnable=["tau_mem", "v_threshold"], tau_mem=torch.tensor([5e-3, 20e-3]))
+    assert list(nn.Network.sequential(nn.Dense(3, 2), layer).nodes) == ["0_dense", "1_lif"]
+    again = pickle.loads(pickle.dumps(layer))
+    x = 30 * torch.rand(20, 2, 2)
+    assert torch.equal(again(x)[0], layer(x)[0])
+    assert torch.equal(again.tau_mem, layer.tau_mem)
+
+
+def test_weights_go_from_fixed_to_learned_parameters_and_back():
+    fixed, learned = nn.LIF(tau_mem=7e-3, v_threshold=0.4), nn.LIF(learnable=["tau_mem", "v_threshold"])
+    learned.load_state_dict(fixed.state_dict())
+    assert float(learned.tau_mem.detach()) == pytest.approx(7e-3)
+    assert float(learned.v_threshold.detach()) == pytest.approx(0.4)
+    with torch.no_grad():
+        learned.log_tau_mem.add_(1.0)
+    fixed.load_state_dict(learned.state_dict())
+    assert float(fixed.tau_mem) == pytest.approx(7e-3 * math.e)
+
+
+@pytest.mark.parametrize("learnable", [[], ["tau_mem", "v_threshold"]])
+def test_a_parameter_is_given_another_value_within_its_bounds(learnable):
+    layer = nn.LIF(learnable=learnable)
+    x = 3 * torch.rand(50, 2, 4)
+    before = layer(x)[0]
+    layer.tau_mem, layer.v_threshold = 5e-3, torch.tensor(0.5)
+    assert float(layer.tau_mem.detach()) == pytest.approx(5e-3)
+    assert float(layer.v_threshold.detach()) == pytest.approx(0.5)
+    assert layer(x)[0].sum() > before.sum()
+    assert len(list(layer.parameters())) == len(learnable)
+    for wrong in (-1.0, float("nan"), torch.tensor([5e-3, 0.0])):
+        with pytest.raises(ValueError, match=r"lif: tau_mem = .* must be finite and > 0"):
+            layer.tau_mem = wrong
+    with pytest.raises(TypeError, match="lif: tau_mem = '5 ms' is neither a number nor a tensor"):
+        layer.tau_mem = "5 ms"
+    assert float(layer.tau_mem.detach()) == pytest.approx(5e-3)
+
+
+def test_values_that_are_no_tensors_are_named():
+    with pytest.raises(TypeError, match="lif: tau_mem = '20ms' is neither a number nor a tensor"):
+        nn.LIF(tau_mem="20ms")
+    with pytest.raises(TypeError, match="lif: input is a list; give a torch tensor"):
+        nn.LIF()([[1.0]])
+    with pytest.raises(TypeError, match="lif: the state is a Tensor; pass on what the layer gave out"):
+        nn.LIF()(torch.zeros(3, 1, 2), torch.zeros(1, 2))
+
+
+def test_repr_shows_the_choices_that_differ():
+    text = repr(nn.LIF(refractory=5e-3, surrogate="sigmoid", detach_reset=True))
+    for part in ("refractory=0.005", "surrogate=sigmoid", "detach_reset", "reset=", "tau_mem=0.02"):
+        assert part in text
+
+
+def test_a_network_says_which_node_met_the_first_nan():
+    network = nn.Network.sequential(nn.Dense(3, 3), nn.LIF(), nn.Dense(3, 2), nn.LIF())
+    with torch.no_grad():
+        network.nodes["2_dense"].bias[1] = math.nan
+    with (
+        check_finite(),
+        pytest.raises(NonFiniteError, match=r"node '3_lif': LIF: input is nan at step 0, index \[0, 1\]"),
+    ):
+        network(torch.rand(4, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "message"),
+    [
+        (["a"], ["input", "a"], "'input' is not an edge; give pairs"),
+        (["a"], [("input", "a", "output")], "is not an edge; give pairs"),
+        (["a.b"], [("input", "a.b"), ("a.b", "output")], "'a.b' has a dot; use an underscore"),
+    ],
+)
+def test_a_network_that_is_none_is_refused(nodes, edges, message):
+    with pytest.raises(ValueError, match=f"Network: .*{message}"):
+        nn.Network({name: nn.LIF() for name in nodes}, edges)
+
+
+def test_the_signature_shows_parameters_options_and_defaults():
+    shown = inspect.signature(nn.LIF).parameters
+    assert shown["tau_mem"].default == 20e-3
+    assert shown["dt"].default == 1e-3
+    assert {"surrogate", "learnable", "reset", "refractory"} <= set(shown)
+    assert "The default method is exact, the default reset" in nn.LIF.__doc__
