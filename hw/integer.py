@@ -56,9 +56,10 @@ class IntegerRun:
 
 
 @cache
-def _kernel(neuron: str, lines: tuple[str, ...], states: tuple[str, ...], title: str, names: tuple[str, ...]) -> Any:
+def _kernel(
+    title: str, lines: tuple[str, ...], states: tuple[str, ...], inputs: tuple[str, ...], parameters: tuple[str, ...]
+) -> Any:
     """``run(inputs [T, B, N], states [B, N], recorded [T or 0, B, N], parameters [N or 1], sent, first step)``."""
-    inputs, parameters = names[0].split(), names[1].split()
     body = [
         *(f"{a} = {a}_in_[t_, b_, j_]" for a in inputs),
         *(f"{s} = {s}_state_[b_, j_]" for s in states),
@@ -89,8 +90,7 @@ def _kernel(neuron: str, lines: tuple[str, ...], states: tuple[str, ...], title:
 def _kernel_of(neuron: IntegerNeuron) -> Any:
     lines = tuple(f"{name} = {print_integer(value)}" for name, value in neuron.assignments)
     states = tuple(s.name for s in neuron.states)
-    names = (" ".join(neuron.inputs), " ".join(p.name for p in neuron.parameters))
-    return _kernel(neuron.name, lines, states, neuron.title, names)
+    return _kernel(neuron.title, lines, states, neuron.inputs, tuple(p.name for p in neuron.parameters))
 
 
 def simulate(

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from spikelab.hw.neuron import IntegerNeuron
+from spikelab.hw.neuron import IntegerNeuron, IntegerParameter
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class IntegerGraph:
                     if parameter.default is None:
                         problems.append(f"population {population.name!r}: {name} ({parameter.meaning}) is missing")
                     continue
-                problems += _value_problems(population, name, parameter.low, parameter.high)
+                problems += _value_problems(population, parameter)
         return problems
 
     def _connection_problems(self) -> list[str]:
@@ -190,15 +190,17 @@ class IntegerGraph:
         return problems
 
 
-def _value_problems(population: Population, name: str, low: int, high: int) -> list[str]:
-    value = np.asarray(population.parameters[name])
-    where = f"population {population.name!r}: {name}"
+def _value_problems(population: Population, parameter: IntegerParameter) -> list[str]:
+    value, low, high = np.asarray(population.parameters[parameter.name]), parameter.low, parameter.high
+    where = f"population {population.name!r}: {parameter.name}"
     if value.dtype.kind not in "iu":
         return [f"{where} is {value.dtype}, not whole numbers"]
     try:
         np.broadcast_to(value, population.shape)
     except ValueError:
         return [f"{where} has shape {list(value.shape)}, which does not fit neurons of shape {list(population.shape)}"]
+    if value.size > 1 and not parameter.per_neuron and (value != value.flat[0]).any():
+        return [f"{where} differs between neurons; a {population.neuron.name} has one for a population: split it"]
     if value.size and (value.min() < low or value.max() > high):
         return [f"{where} = {value.min()} to {value.max()} lies outside {low} to {high}"]
     return []

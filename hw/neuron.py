@@ -6,8 +6,7 @@ are printed from them, so they agree bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import sympy as sp
@@ -80,7 +79,6 @@ class IntegerNeuron:
     source: str
     inputs: tuple[str, ...] = ("a",)
     message_bits: int = 1
-    functions: Mapping[str, type[sp.Function]] = field(default_factory=lambda: FUNCTIONS)
 
     @cached_property
     def assignments(self) -> tuple[tuple[str, sp.Expr], ...]:
@@ -89,7 +87,7 @@ class IntegerNeuron:
         symbols = {name: sp.Symbol(name, integer=True) for name in names}
         read = []
         for name, text in self.lines:
-            read.append((name, parse(text, symbols, f"{self.name}: {name}", self.functions)))
+            read.append((name, parse(text, symbols, f"{self.name}: {name}", FUNCTIONS)))
             symbols[name] = sp.Symbol(name, integer=True)
         if MESSAGE not in symbols:
             raise ValueError(f"{self.name}: no line says what {MESSAGE!r} is")

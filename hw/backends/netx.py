@@ -129,7 +129,7 @@ def _parameters(layer: _Layer) -> dict[str, Any]:
         raise NetxError(f"{layer.where}: neuron/gradedSpike is true; spikes of CUBA neurons are plain here")
     if layer.has("neuron/refDelay") and int(layer.whole("neuron/refDelay")) != 1:
         raise NetxError(f"{layer.where}: neuron/refDelay = {int(layer.whole('neuron/refDelay'))}; only 1 is supported")
-    if layer.has("neuron/weight_exp") or layer.has("weight_norm"):
+    if layer.has("neuron/weight_exp"):
         raise NetxError(f"{layer.where}: has a normalised weight; export it with the norm folded in")
     found: dict[str, Any] = {
         "du": int(layer.whole("neuron/iDecay")) - 1,
@@ -151,7 +151,16 @@ def _read_dense(layer: _Layer, shape: tuple[int, ...]) -> tuple[Dense, tuple[int
     if layer.has("delay"):
         given = np.floor(layer.numbers("delay")).astype(np.int64)
         # one for all, one for each target, or one for each source
-        column = given.ndim == 1 and given.size == weight.shape[0] != weight.shape[1]
+        targets, sources = weight.shape
+        if given.size > 1 and (given.ndim != 1 or given.size not in (targets, sources)):
+            raise NetxError(
+                f"{layer.where}: delay has shape {list(given.shape)} for {targets} targets, {sources} sources"
+            )
+        if given.size > 1 and targets == sources and (given != given[0]).any():
+            raise NetxError(
+                f"{layer.where}: {targets} delays may be those of targets or of sources; the file cannot say"
+            )
+        column = given.size == targets != sources
         delay = np.broadcast_to(given[:, None] if column else given, weight.shape).clip(0, LONGEST_DELAY)
     return Dense(weight, delay), (weight.shape[0],)
 
@@ -232,7 +241,8 @@ def _layer_problems(into: Connection, population: Population, back: Connection |
         problems.append(f"{where}: netx has no delays of recurrent connections")
     if isinstance(into.weights, Dense) and into.weights.delay is not None and _delay_field(into.weights.delay) is None:
         problems.append(
-            f"{where}: netx has one delay for all, for each target or for each source, at most {LONGEST_DELAY}"
+            f"{where}: netx has one delay for all, or for each target or source where their numbers differ, at most "
+            f"{LONGEST_DELAY}"
         )
     for name in ("du", "dv", "vth"):
         if np.size(population.parameters.get(name, 0)) > 1:
@@ -252,7 +262,9 @@ def _delay_field(delay: np.ndarray) -> np.ndarray | None:
         return None
     if (delay == delay.flat[0]).all():
         return delay.flat[0]
-    if (delay == delay[:, :1]).all() and delay.shape[0] != delay.shape[1]:
+    if delay.shape[0] == delay.shape[1]:
+        return None
+    if (delay == delay[:, :1]).all():
         return delay[:, 0]
     return delay[0] if (delay == delay[:1]).all() else None
 

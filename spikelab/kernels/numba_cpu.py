@@ -20,14 +20,12 @@ from torch import Tensor
 from spikelab.kernels.emit import ADJOINT, Printer, backward, forward
 from spikelab.kernels.generated import load_generated
 from spikelab.kernels.native import table_of
-from spikelab.kernels.threads import run_on_threads
+from spikelab.kernels.threads import PARALLEL_FROM, run_on_threads
 from spikelab.neurons.step import Step, StepOptions, build_step
 
 #: Neurons in a block, at most. Long rows stream best from memory, and a segment must stay in the second-level cache.
 BLOCK = 8192
 SEGMENT_BYTES = 1 << 19
-#: Below this many neuron-steps a second thread costs more than it brings.
-PARALLEL_FROM = 1 << 16
 #: Blocks are whole cache lines long, so that no two threads write to the same one.
 _LANES = 64
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}

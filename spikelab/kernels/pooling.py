@@ -13,13 +13,11 @@ from torch import Tensor
 from spikelab.kernels.buffers import pool
 from spikelab.kernels.native import CLAIMED, ENTRY, array_at, claim, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
-from spikelab.kernels.threads import run_on_threads
+from spikelab.kernels.threads import PARALLEL_FROM, run_on_threads
 
 _jit = njit(nogil=True, error_model="numpy", pipeline_class=NoAliasCompiler)
 #: Pictures that a thread takes at once.
 _GRAIN = 16
-#: Smaller inputs stay on one thread.
-_PARALLEL_FROM = 1 << 16
 
 
 @njit(nogil=True)
@@ -116,7 +114,7 @@ def _run(spreads: bool, many: Tensor, few: Tensor, window: tuple[int, int], divi
     """Pools ``many`` [n, H, W] into ``few`` [n, H // h, W // w], or spreads ``few`` over ``many``."""
     entry = _entry(np.float32 if many.dtype == torch.float32 else np.float64)
     sizes = (int(spreads), len(many), *many.shape[1:], *few.shape[1:], *window, divisor)
-    threads = torch.get_num_threads() if many.numel() > _PARALLEL_FROM else 1
+    threads = torch.get_num_threads() if many.numel() >= PARALLEL_FROM else 1
     run_on_threads(entry.address, table_of(*sizes, many.data_ptr(), few.data_ptr()), threads)
 
 

@@ -1,7 +1,7 @@
 """Runs a compiled kernel on several threads at once: on torch's own, where torch lends them.
 
 torch runs its operators on OpenMP threads, which go on spinning for a while after each one. Threads of our own would
-share the cores with those; the same threads take a kernel over within a microsecond. Where OpenMP's entry point is not
+share the cores with those; the same threads take a kernel over at once. Where OpenMP's entry point is not
 found (another kind of build) or not usable (a forked child, whose OpenMP threads are gone), a small pool of Python's
 threads stands in. Kernels give the same numbers on any number of threads because neurons do not mix.
 """
@@ -17,6 +17,9 @@ from queue import SimpleQueue
 from typing import Any
 
 import torch
+
+#: Work on fewer elements stays on one thread: a second one would cost more than it brings.
+PARALLEL_FROM = 1 << 16
 
 _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _workers: list[SimpleQueue[Any]] = []

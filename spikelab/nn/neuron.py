@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from spikelab.neurons import spec as specs
 from spikelab.neurons.step import Step, StepOptions, build_step, find_neuron, neuron_name
 from spikelab.neurons.surrogate import SURROGATES, Surrogate, surrogate
 from spikelab.nn.checks import require_finite
+from spikelab.nn.remembered import Remembered, times_written
 from spikelab.nn.state import Stateful
 
 #: The state of one layer: state name -> [B, ...].
@@ -25,48 +26,6 @@ NeuronState = dict[str, Tensor]
 #: Before the name of a positive learned parameter: its logarithm is trained, so that it stays positive and its scale
 #: does not matter.
 _LOGARITHM = "log_"
-
-
-@dataclass(frozen=True, eq=False)
-class _Remembered:
-    """What follows from fixed parameters: computed again once one was written to or the input's form changed.
-
-    Attributes:
-        form: what it depends on beside the parameters.
-        written: each parameter, its memory (held, so that no other takes its address) and how often it was written to.
-        packed: the coefficients.
-        resting: each initial state, as a number where it is the same for all neurons.
-    """
-
-    form: tuple[Any, ...]
-    written: list[tuple[Tensor, Tensor, int]]
-    packed: Packed
-    resting: list[float | Tensor]
-
-    def fresh_state(self, x: Tensor) -> list[Tensor]:
-        shape = x.shape[1:]
-        return [x.new_full(shape, v) if isinstance(v, float) else v.clone() for v in self.resting]
-
-    def serves(self, form: tuple[Any, ...], tensors: list[Tensor]) -> bool:
-        return (
-            self.form == form
-            and len(self.written) == len(tensors)
-            and all(
-                now is then and now.data_ptr() == memory.data_ptr() and _version(now) == version >= 0
-                for now, (then, memory, version) in zip(tensors, self.written, strict=True)
-            )
-        )
-
-    def __deepcopy__(self, memo: Any) -> None:
-        return None
-
-    def __reduce__(self) -> Any:
-        return type(None), ()
-
-
-def _version(tensor: Tensor) -> int:
-    """How often a tensor was written to; -1 for one made in inference mode, which does not count."""
-    return -1 if tensor.is_inference() else tensor._version
 
 
 class Neuron(Stateful):
@@ -140,7 +99,7 @@ class Neuron(Stateful):
         self._set_parameters(parameters, {learnable} if isinstance(learnable, str) else set(learnable))
         self._key = self.options.key()
         step_function(self.step, self._key)
-        self._cached: _Remembered | None = None
+        self._cached: Remembered | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -237,7 +196,7 @@ class Neuron(Stateful):
             self._require_broadcast(x.shape[1:])
             raise
 
-    def _recall(self, x: Tensor, key: str) -> _Remembered | None:
+    def _recall(self, x: Tensor, key: str) -> Remembered | None:
         """What follows from the parameters; None while they are learned, or traced by a compiler."""
         # walking over submodules costs as much as a small layer's kernel, and usually there are none
         tensors = [t for t in (*self._parameters.values(), *self._buffers.values()) if t is not None]
@@ -250,8 +209,8 @@ class Neuron(Stateful):
         if self._cached is None or not self._cached.serves(form, tensors):
             # ordinary tensors even under inference mode: a training step may come next
             with torch.inference_mode(False), torch.no_grad():
-                written = [(t, t.detach(), _version(t)) for t in tensors]
-                self._cached = _Remembered(form, written, self._compute_coefficients(x, key), self._resting(x))
+                written = [(t, t.detach(), times_written(t)) for t in tensors]
+                self._cached = Remembered(form, written, self._compute_coefficients(x, key), self._resting(x))
         return self._cached
 
     def _resting(self, x: Tensor) -> list[float | Tensor]:

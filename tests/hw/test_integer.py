@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 import sympy as sp
@@ -200,3 +201,34 @@ def test_damaged_netx_is_named(tmp_path):
     path.write_bytes(b"not HDF5")
     with pytest.raises(NetxError, match=r"x\.net: cannot be read as HDF5"):
         read_netx(path)
+
+
+@pytest.mark.parametrize("delay", [3, [1, 0, 5], [2, 2, 0, 1, 4]])
+def test_netx_keeps_delays_and_what_they_do(delay, tmp_path):
+    """One for all, one for each of 3 targets, one for each of 5 sources."""
+    given = np.array(delay)
+    delays = np.broadcast_to(given[:, None] if given.size == 3 else given, (3, 5))
+    weight = np.random.default_rng(0).integers(-60, 120, (3, 5))
+    population = Population("a", LOIHI_LIF, (3,), LIF)
+    graph = IntegerGraph({"in": (5,)}, [population], [Connection("in", "a", Dense(weight, delays))])
+    write_netx(tmp_path / "a.net", graph)
+    found = simulate(read_netx(tmp_path / "a.net"), {"input": spikes()}).messages["layer0"]
+    true = simulate(graph, {"in": spikes()}).messages["a"]
+    assert np.array_equal(found, true)
+    assert 0 < true.mean() < 1
+
+
+def test_netx_does_not_guess_whose_delays_they_are(tmp_path):
+    graph = IntegerGraph(
+        {"in": (3,)}, [Population("a", LOIHI_LIF, (3,), LIF)], [Connection("in", "a", Dense(np.eye(3, dtype=int)))]
+    )
+    write_netx(tmp_path / "a.net", graph)
+    with h5py.File(tmp_path / "a.net", "a") as file:
+        file["layer/0/delay"] = np.array([0, 1, 2])
+    with pytest.raises(NetxError, match=r"a\.net: layer 0: 3 delays may be those of targets or of sources"):
+        read_netx(tmp_path / "a.net")
+
+
+def test_a_parameter_that_the_chip_holds_once_cannot_differ():
+    with pytest.raises(IntegerGraphError, match="population 'a': vth differs between neurons; a loihi_lif has one"):
+        IntegerGraph({}, [Population("a", LOIHI_LIF, (2,), {"vth": np.array([1, 2])})], [])

@@ -15,7 +15,7 @@ from numba import cfunc
 
 from spikelab.kernels import generated, threads
 from spikelab.kernels.native import CLAIMED, ENTRY, array_at, claim, table_of
-from spikelab.kernels.numba_cpu import PARALLEL_FROM
+from spikelab.kernels.threads import PARALLEL_FROM
 from spikelab.neurons.step import StepOptions
 
 OPTIONS = StepOptions("cuba_lif", method="exact", reset="subtract")
