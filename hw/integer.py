@@ -16,7 +16,8 @@ import networkx
 import numpy as np
 import torch
 
-from spikelab.hw.ir import Connection, Convolution, Dense, IntegerGraph, OneToOne, Population, convolved_shape
+from spikelab.hw.connections import Connection, Convolution, Dense, OneToOne, convolved_shape, pooled_shape
+from spikelab.hw.ir import IntegerGraph, Population
 from spikelab.hw.neuron import MESSAGE, STEP, IntegerNeuron
 from spikelab.hw.printing import print_integer
 from spikelab.kernels.generated import load_generated
@@ -129,9 +130,15 @@ def _check_inputs(graph: IntegerGraph, inputs: Mapping[str, np.ndarray]) -> tupl
     for name, values in inputs.items():
         if values.dtype.kind not in "iub":
             raise ValueError(f"input {name!r} is {values.dtype}; give whole numbers")
-        if values.ndim < 2 or tuple(values.shape[2:]) != tuple(graph.inputs[name]):
-            expected = ", ".join(["T", "B", *map(str, graph.inputs[name])])
+        declared = graph.inputs[name]
+        if values.ndim < 2 or tuple(values.shape[2:]) != tuple(declared.shape):
+            expected = ", ".join(["T", "B", *map(str, declared.shape)])
             raise ValueError(f"input {name!r} has shape {list(values.shape)}, but must be [{expected}]")
+        if values.size and not declared.low <= values.min() <= values.max() <= declared.high:
+            raise ValueError(
+                f"input {name!r} holds {values.min()} to {values.max()}, but is declared for {declared.low} to "
+                f"{declared.high}; clip it, or declare the wider range"
+            )
         sizes.add(values.shape[:2])
     if len(sizes) != 1:
         raise ValueError(f"the inputs differ in steps and batch: {sorted(sizes)}")
@@ -210,14 +217,16 @@ class _Running:
         weights = connection.weights
         if isinstance(weights, Dense) and weights.delay is not None:
             delays = np.unique(weights.delay)
-            parts = [
-                _sum(Dense(np.where(weights.delay == d, weights.weight, 0)), self._sent(connection, d, first, last))
-                for d in delays.tolist()
-            ]
+            shape = self.graph.shape_of(connection.source)
+            parts = []
+            for d in delays.tolist():
+                sent = _pooled(self._sent(connection, d, first, last), connection.pool, shape)
+                parts.append(_sum(Dense(np.where(weights.delay == d, weights.weight, 0)), sent))
             total = np.sum(parts, axis=0)
         else:
             shape = self.graph.shape_of(connection.source)
-            total = _sum(weights, self._sent(connection, 0, first, last), shape)
+            sent = self._sent(connection, 0, first, last)
+            total = _sum(weights, _pooled(sent, connection.pool, shape), pooled_shape(connection.pool, shape))
         total = total << connection.exponent if connection.exponent >= 0 else total >> -connection.exponent
         if connection.wrap_bits:
             half = 1 << (connection.wrap_bits - 1)
@@ -259,6 +268,17 @@ def _longest_delay(graph: IntegerGraph, name: str) -> int:
             )
             longest.append(c.delay + further)
     return max(longest)
+
+
+def _pooled(sent: np.ndarray, pool: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
+    """Messages [T, B, N_source] summed over windows."""
+    if pool == (1, 1):
+        return sent
+    (down, right), (channels, height, width) = pool, pooled_shape(pool, shape)
+    pictures = sent.reshape(*sent.shape[:2], *shape)[..., : height * down, : width * right]
+    windows = pictures.reshape(*sent.shape[:2], channels, height, down, width, right)
+    summed: np.ndarray = windows.sum((-3, -1)).reshape(*sent.shape[:2], -1)
+    return summed
 
 
 def _sum(weights: Dense | Convolution | OneToOne, sent: np.ndarray, shape: tuple[int, ...] = ()) -> np.ndarray:

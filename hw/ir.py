@@ -13,7 +13,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from spikelab.hw.neuron import IntegerNeuron, IntegerParameter
+from spikelab.hw.connections import Connection, shape_problem
+from spikelab.hw.neuron import MESSAGE, IntegerNeuron, IntegerParameter
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,15 @@ class Population:
         shape: of the population, such as (N,) or (C, H, W).
         parameters: parameter -> a number, or an array that broadcasts to the shape; int64. Those left out have their
             default.
-        scale: real value of one unit of the membrane, where the graph came from a real-valued one.
+        scale: real value of one unit of the membrane, where the graph came from a real-valued one: one for all neurons,
+            or one for each along the first dimension; empty where it has no meaning.
     """
 
     name: str
     neuron: IntegerNeuron
     shape: tuple[int, ...]
     parameters: Mapping[str, np.ndarray | int] = field(default_factory=dict)
-    scale: Fraction | None = None
+    scale: tuple[Fraction, ...] = ()
 
     @property
     def size(self) -> int:
@@ -42,65 +44,37 @@ class Population:
 
 
 @dataclass(frozen=True)
-class Dense:
-    """Weights between all neurons of two populations.
+class Input:
+    """What comes from outside.
 
     Attributes:
-        weight: [targets, sources], int64; both populations are flattened in C order.
-        delay: further steps for each weight [targets, sources]; None for none.
+        shape: of one step, such as (N,) or (C, H, W).
+        low: smallest message; spikes are 0 and 1.
+        high: largest.
+        scale: real value of a message of one; None where it has no meaning.
     """
 
-    weight: np.ndarray
-    delay: np.ndarray | None = None
+    shape: tuple[int, ...]
+    low: int = 0
+    high: int = 1
+    scale: Fraction | None = None
 
 
 @dataclass(frozen=True)
-class Convolution:
-    """A cross-correlation over a population of shape (C, H, W), as PyTorch's.
+class Output:
+    """What is given out.
 
     Attributes:
-        weight: [C_out, C_in / groups, height, width], int64.
-        stride: down and right.
-        padding: rows and columns of zeros on each side.
-        dilation: down and right.
-        groups: as PyTorch's.
+        name: unique among outputs.
+        population: where it comes from.
+        value: "message", or one of the population's states.
+        lag: by how many steps it comes later than in the real-valued network that the graph was made from.
     """
 
-    weight: np.ndarray
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-    dilation: tuple[int, int] = (1, 1)
-    groups: int = 1
-
-
-@dataclass(frozen=True)
-class OneToOne:
-    """One weight for each neuron, or one for all: identity times ``weight``."""
-
-    weight: np.ndarray
-
-
-@dataclass(frozen=True)
-class Connection:
-    """What one population sends to another.
-
-    Attributes:
-        source: population or input that sends.
-        target: population that receives.
-        weights: how.
-        delay: steps from sending to arriving, for all of it; 0 within the same step.
-        exponent: the sum is shifted by so many bits to the left (to the right, rounded down, where negative).
-        wrap_bits: the sum is wrapped to so many bits; 0 for no wrap.
-        port: which of the target's inputs it adds to.
-    """
-
-    source: str
-    target: str
-    weights: Dense | Convolution | OneToOne
-    delay: int = 1
-    exponent: int = 0
-    wrap_bits: int = 0
-    port: str = "a"
+    name: str
+    population: str
+    value: str = MESSAGE
+    lag: int = 0
 
 
 class IntegerGraphError(ValueError):
@@ -112,19 +86,21 @@ class IntegerGraph:
     """Populations and connections.
 
     Attributes:
-        inputs: name -> shape of what comes from outside.
+        inputs: name -> what comes from outside.
         populations: in the order in which they are updated within a step.
         connections: between them.
         dt: length of a step in seconds; None where it has no meaning.
+        outputs: what is given out, where it was said.
 
     Raises:
         IntegerGraphError: if names, shapes or parameters do not fit.
     """
 
-    inputs: Mapping[str, tuple[int, ...]]
+    inputs: Mapping[str, Input]
     populations: Sequence[Population]
     connections: Sequence[Connection]
     dt: float | None = None
+    outputs: Sequence[Output] = ()
 
     def __post_init__(self) -> None:
         problems = [*self._name_problems(), *self._parameter_problems()]
@@ -134,7 +110,12 @@ class IntegerGraph:
 
     def shape_of(self, name: str) -> tuple[int, ...]:
         """Shape of an input or a population."""
-        return {**self.inputs, **{p.name: p.shape for p in self.populations}}[name]
+        shapes = {name: given.shape for name, given in self.inputs.items()}
+        return {**shapes, **{p.name: p.shape for p in self.populations}}[name]
+
+    def population(self, name: str) -> Population:
+        """The population of that name."""
+        return next(p for p in self.populations if p.name == name)
 
     def into(self, target: str) -> list[Connection]:
         """The connections that end in a population."""
@@ -155,6 +136,14 @@ class IntegerGraph:
             elif c.port not in targets[c.target].neuron.inputs:
                 known = ", ".join(targets[c.target].neuron.inputs)
                 problems.append(f"{where}: a {targets[c.target].neuron.name} has no input {c.port!r}; it has {known}")
+        for output in self.outputs:
+            if output.population not in targets:
+                problems.append(f"output {output.name!r}: there is no population {output.population!r}")
+            elif output.value not in (MESSAGE, *(s.name for s in targets[output.population].neuron.states)):
+                problems.append(f"output {output.name!r}: {output.population!r} has no {output.value!r}")
+        given = [output.name for output in self.outputs]
+        problems += [f"the output {name!r} is given twice" for name in sorted({*given}) if given.count(name) > 1]
+        problems += [f"input {name!r}: low > high" for name, i in self.inputs.items() if i.low > i.high]
         return problems
 
     def _parameter_problems(self) -> list[str]:
@@ -181,7 +170,7 @@ class IntegerGraph:
         for c in self.connections:
             where = f"connection {c.source!r} -> {c.target!r}"
             source, target = self.shape_of(c.source), self.shape_of(c.target)
-            problem = _shape_problem(c.weights, source, target)
+            problem = shape_problem(c, source, target)
             problems += [f"{where}: {problem}"] if problem else []
             if c.delay < 0 or (c.delay == 0 and place.get(c.source, -1) >= place[c.target]):
                 problems.append(
@@ -204,32 +193,3 @@ def _value_problems(population: Population, parameter: IntegerParameter) -> list
     if value.size and (value.min() < low or value.max() > high):
         return [f"{where} = {value.min()} to {value.max()} lies outside {low} to {high}"]
     return []
-
-
-def _shape_problem(weights: Dense | Convolution | OneToOne, source: tuple[int, ...], target: tuple[int, ...]) -> str:
-    if weights.weight.dtype.kind not in "iu":
-        return f"weights are {weights.weight.dtype}, not whole numbers"
-    if isinstance(weights, Dense):
-        expected = (math.prod(target), math.prod(source))
-        if weights.weight.shape != expected:
-            return f"weights have shape {list(weights.weight.shape)}, but must be [targets, sources] = {list(expected)}"
-        if weights.delay is not None and (weights.delay.shape != expected or weights.delay.min(initial=0) < 0):
-            return f"delays must be whole numbers >= 0 of shape {list(expected)}"
-        return ""
-    if isinstance(weights, OneToOne):
-        return "" if math.prod(source) == math.prod(target) else f"{list(source)} and {list(target)} differ in size"
-    if len(source) != 3:
-        return f"a convolution needs a source of shape (C, H, W), not {list(source)}"
-    found = convolved_shape(weights, source)
-    return "" if found == target else f"the convolution makes {list(found)} out of {list(source)}, not {list(target)}"
-
-
-def convolved_shape(weights: Convolution, source: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape (C, H, W) after a convolution."""
-    sizes = (
-        (length + 2 * pad - step * (kernel - 1) - 1) // stride + 1
-        for length, pad, step, kernel, stride in zip(
-            source[1:], weights.padding, weights.dilation, weights.weight.shape[2:], weights.stride, strict=True
-        )
-    )
-    return (weights.weight.shape[0], *sizes)

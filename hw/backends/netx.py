@@ -14,7 +14,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from spikelab.hw.ir import Connection, Convolution, Dense, IntegerGraph, IntegerGraphError, Population, convolved_shape
+from spikelab.hw.connections import Connection, Convolution, Dense, convolved_shape
+from spikelab.hw.ir import Input, IntegerGraph, IntegerGraphError, Output, Population
 from spikelab.hw.neurons.loihi_lif import LOIHI_LIF
 from spikelab.io.atomic import write_bytes_atomically
 
@@ -86,7 +87,7 @@ def _read_layers(path: Path, file: Any, input_shape: tuple[int, ...] | None) -> 
         source = name
     if not populations:
         raise NetxError(f"{path}: has no layer with neurons")
-    return IntegerGraph({INPUT: inputs}, populations, connections)
+    return IntegerGraph({INPUT: Input(inputs)}, populations, connections, outputs=[Output("output", source)])
 
 
 class _Layer:
@@ -235,6 +236,8 @@ def _layer_problems(into: Connection, population: Population, back: Connection |
     if not isinstance(into.weights, Dense | Convolution) or (back and not isinstance(back.weights, Dense)):
         problems.append(f"{where}: netx has dense connections and convolutions only; write the weights out as a matrix")
     for c in [into] + ([back] if back else []):
+        if c.pool != (1, 1):
+            problems.append(f"{where}: netx has no pooling; write it as a convolution")
         if c.delay != 1 or c.exponent != 0 or c.port != "a":
             problems.append(f"{where}: delay {c.delay} and exponent {c.exponent} must be 1 and 0 in netx")
     if back and isinstance(back.weights, Dense) and back.weights.delay is not None:
@@ -282,7 +285,7 @@ def _bias(population: Population) -> np.ndarray | None:
 
 def _layers(graph: IntegerGraph, chain: list[Any]) -> list[Mapping[str, Any]]:
     layers: list[Mapping[str, Any]] = []
-    shape = next(iter(graph.inputs.values()))
+    shape = next(iter(graph.inputs.values())).shape
     if len(shape) == 3:
         layers.append({"type": _kind("input"), "shape": np.array(shape)})
     for into, population, back in chain:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from spikelab.hw import numba_arithmetic
 from spikelab.hw.arithmetic import FUNCTIONS
 from spikelab.hw.backends.netx import NetxError, read_netx, write_netx
+from spikelab.hw.connections import Connection, Convolution, Dense
 from spikelab.hw.integer import simulate
-from spikelab.hw.ir import Connection, Convolution, Dense, IntegerGraph, IntegerGraphError, Population
+from spikelab.hw.ir import Input, IntegerGraph, IntegerGraphError, Population
 from spikelab.hw.loihi_weights import stored_weights
 from spikelab.hw.neuron import IntegerNeuron, IntegerParameter, IntegerState
 from spikelab.hw.neurons.loihi_lif import LOIHI_LIF
@@ -37,7 +38,7 @@ def network(seed=0, recurrent=True, delays=True):
         ]
     bias = random.integers(-20, 20, 7)
     populations = [Population("a", LOIHI_LIF, (7,), {**LIF, "bias_mant": bias}), Population("b", LOIHI_LIF, (3,), LIF)]
-    return IntegerGraph({"in": (5,)}, populations, connections)
+    return IntegerGraph({"in": Input((5,))}, populations, connections)
 
 
 def spikes(steps=60, batch=3, seed=1):
@@ -126,7 +127,7 @@ def test_stored_weights(weight, bits, mode, expected):
 def test_all_problems_of_a_graph_are_said_at_once():
     with pytest.raises(IntegerGraphError) as error:
         IntegerGraph(
-            {"in": (5,)},
+            {"in": Input((5,))},
             [
                 Population("a", LOIHI_LIF, (7,), {"vth": 2**20, "tau": 3}),
                 Population("a", LOIHI_LIF, (7,), {"vth": np.array([0.5])}),
@@ -163,7 +164,9 @@ def test_all_problems_of_a_graph_are_said_at_once():
 )
 def test_a_connection_that_does_not_fit_is_named(weights, delay, message):
     with pytest.raises(IntegerGraphError, match=f"connection 'in' -> 'a': .*{message}"):
-        IntegerGraph({"in": (5,)}, [Population("a", LOIHI_LIF, (7,), LIF)], [Connection("in", "a", weights, delay)])
+        IntegerGraph(
+            {"in": Input((5,))}, [Population("a", LOIHI_LIF, (7,), LIF)], [Connection("in", "a", weights, delay)]
+        )
 
 
 @pytest.mark.parametrize(
@@ -210,7 +213,7 @@ def test_netx_keeps_delays_and_what_they_do(delay, tmp_path):
     delays = np.broadcast_to(given[:, None] if given.size == 3 else given, (3, 5))
     weight = np.random.default_rng(0).integers(-60, 120, (3, 5))
     population = Population("a", LOIHI_LIF, (3,), LIF)
-    graph = IntegerGraph({"in": (5,)}, [population], [Connection("in", "a", Dense(weight, delays))])
+    graph = IntegerGraph({"in": Input((5,))}, [population], [Connection("in", "a", Dense(weight, delays))])
     write_netx(tmp_path / "a.net", graph)
     found = simulate(read_netx(tmp_path / "a.net"), {"input": spikes()}).messages["layer0"]
     true = simulate(graph, {"in": spikes()}).messages["a"]
@@ -220,7 +223,9 @@ def test_netx_keeps_delays_and_what_they_do(delay, tmp_path):
 
 def test_netx_does_not_guess_whose_delays_they_are(tmp_path):
     graph = IntegerGraph(
-        {"in": (3,)}, [Population("a", LOIHI_LIF, (3,), LIF)], [Connection("in", "a", Dense(np.eye(3, dtype=int)))]
+        {"in": Input((3,))},
+        [Population("a", LOIHI_LIF, (3,), LIF)],
+        [Connection("in", "a", Dense(np.eye(3, dtype=int)))],
     )
     write_netx(tmp_path / "a.net", graph)
     with h5py.File(tmp_path / "a.net", "a") as file:

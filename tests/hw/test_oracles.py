@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from spikelab.hw.backends.netx import read_netx, write_netx
+from spikelab.hw.connections import Connection, Convolution, Dense, OneToOne
 from spikelab.hw.integer import simulate
-from spikelab.hw.ir import Connection, Convolution, Dense, IntegerGraph, OneToOne, Population
+from spikelab.hw.ir import Input, IntegerGraph, Population
 from spikelab.hw.loihi_weights import stored_weights
 from spikelab.hw.neurons.loihi_lif import LOIHI_LIF
 from spikelab.hw.neurons.loihi_resonate import LOIHI_RF, LOIHI_RF_IZ
@@ -49,6 +50,10 @@ def sequence(array):
     return np.moveaxis(array, -1, 0)[:, None]
 
 
+def given(shape):
+    return Input(shape, -(2**23), 2**23)
+
+
 def lif_parameters(meta, data):
     names = {"du", "dv", "vth", "bias_mant", "bias_exp", "reset_interval", "reset_offset"}
     return {**{k: v for k, v in meta.items() if k in names}, **{k: v for k, v in data.items() if k in names}}
@@ -71,7 +76,7 @@ def test_dense_lif(path):
     if "weights_rec" in data:
         connections.append(Connection("out", "out", Dense(stored_weights(data["weights_rec"]))))
     population = Population("out", LOIHI_LIF, (meta["n_out"],), lif_parameters(meta, data))
-    graph = IntegerGraph({"in": (meta["n_in"],)}, [population], connections)
+    graph = IntegerGraph({"in": given((meta["n_in"],))}, [population], connections)
     run = simulate(graph, {"in": sequence(data["spikes_in"])}, record=True)
     assert_equal(run.messages["out"], sequence(data["s_out"]), "spikes")
     for name in ("u", "v"):
@@ -83,7 +88,7 @@ def test_two_layers(path):
     meta, data = load(path)
     sizes = [w.shape[0] for w in (data["weights1"], data["weights2"])]
     graph = IntegerGraph(
-        {"in": (data["weights1"].shape[1],)},
+        {"in": given((data["weights1"].shape[1],))},
         [Population(f"s{k}", LOIHI_LIF, (sizes[k - 1],), meta[f"layer{k}"]) for k in (1, 2)],
         [
             Connection("in", "s1", Dense(stored_weights(data["weights1"]))),
@@ -101,7 +106,7 @@ def test_delays(path):
     targets, sources = data["weights"].shape
     population = Population("out", LOIHI_LIF, (targets,), lif_parameters(meta, data))
     weights = Dense(stored_weights(data["weights"]), data["delays"])
-    graph = IntegerGraph({"in": (sources,)}, [population], [Connection("in", "out", weights)])
+    graph = IntegerGraph({"in": given((sources,))}, [population], [Connection("in", "out", weights)])
     run = simulate(graph, {"in": sequence(data["spikes_in"])}, record=True)
     assert_equal(run.messages["out"], sequence(data["s_out"]), "spikes")
     for name in ("u", "v"):
@@ -115,7 +120,7 @@ def test_sigma_delta(path):
     exponents = {"spike_exp": meta["spike_exp"], "state_exp": meta["state_exp"]}
     rectified = {"bias": data["bias_given"], "rectified": int(meta["act"] == "relu")}
     graph = IntegerGraph(
-        {"in": (sources,)},
+        {"in": given((sources,))},
         [
             Population("delta", LOIHI_DELTA, (sources,), {"vth": meta["vth_given_delta"], **exponents}),
             Population("sum", LOIHI_SIGMA_DELTA, (targets,), {"vth": meta["vth_given_sd"], **exponents, **rectified}),
@@ -141,7 +146,7 @@ def test_resonators(path):
     one = OneToOne(np.ones(1, np.int64))
     ports = ("a_real", "a_imag")
     graph = IntegerGraph(
-        {port: (size,) for port in ports},
+        {port: given((size,)) for port in ports},
         [Population("out", neuron, (size,), parameters)],
         [Connection(port, "out", one, 0, port=port) for port in ports],
     )
@@ -161,7 +166,7 @@ def test_convolution(path):
     spikes, answer = data["spikes_in"].transpose(3, 2, 1, 0)[:, None], data["s_out"].transpose(3, 2, 1, 0)[:, None]
     convolution = Convolution(weight, tuple(meta["stride"][::-1]), tuple(meta["padding"][::-1]))
     graph = IntegerGraph(
-        {"in": spikes.shape[2:]},
+        {"in": given(spikes.shape[2:])},
         [Population("out", LOIHI_LIF, answer.shape[2:], lif_parameters(meta, data))],
         [Connection("in", "out", convolution, wrap_bits=24)],
     )
@@ -206,7 +211,7 @@ def test_xylo(path):
         return {ours: data[theirs + suffix] for ours, theirs in names.items()}
 
     graph = IntegerGraph(
-        {"in": (inputs,)},
+        {"in": given((inputs,))},
         [
             Population("hidden", XYLO_HIDDEN, (hidden,), parameters("")),
             Population("readout", XYLO_READOUT, (outputs,), parameters("_out")),

@@ -1,0 +1,31 @@
+"""The spiking part of a model: what hardware export takes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from spikelab.nn.network import Network
+
+
+@dataclass(frozen=True)
+class SpikingPart:
+    """A network within a model, and how it is fed.
+
+    A model that can be exported to event hardware has a method ``spiking_part(sample_shapes)``, which takes the shapes
+    of one sample by name (without the batch) and returns this.
+
+    Attributes:
+        network: the part itself, sharing its parameters with the model.
+        input_shape: of one step, without time and batch, such as (2, 34, 34).
+        encode: makes the network's input [T, B, ...] out of a batch of the data set.
+        outputs: nodes that the rest of the model reads, beside the network's own output.
+    """
+
+    network: Network
+    input_shape: tuple[int, ...]
+    encode: Callable[[Mapping[str, Any]], Tensor]
+    outputs: tuple[str, ...] = ()
