@@ -68,6 +68,8 @@ class IntegerNeuron:
         inputs: sums that connections deliver to, usually one.
         lines: assignments in order; one to a state changes what later lines see, and the last holds after the step.
         message_bits: width of what is sent, with sign; 1 for plain spikes.
+        input_bits: width that the chip has for what arrives in a step, in two's complement; simulators do not check
+            it, ``hw.limits`` does.
         source: what the rules were taken from.
     """
 
@@ -79,6 +81,7 @@ class IntegerNeuron:
     source: str
     inputs: tuple[str, ...] = ("a",)
     message_bits: int = 1
+    input_bits: int = 32
 
     @cached_property
     def assignments(self) -> tuple[tuple[str, sp.Expr], ...]:

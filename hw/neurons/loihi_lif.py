@@ -29,5 +29,6 @@ LOIHI_LIF = IntegerNeuron(
         ("message", "positive(v - vth * 64)"),
         ("v", "choose(message, 0, v)"),
     ),
+    input_bits=16,
     source="Lava 0.10.0, fixed_pt models of LIF and LIFReset, as recorded in its traces",
 )

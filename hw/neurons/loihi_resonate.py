@@ -32,6 +32,7 @@ LOIHI_RF = IntegerNeuron(
         ("rises", "positive(-before) * positive(imag + 1)"),
         ("message", "rises * positive(real - shift(vth, state_exp) + 1)"),
     ),
+    input_bits=24,
     source="Lava 0.10.0, fixed_pt model of RF, as recorded in its traces",
 )
 
@@ -47,5 +48,6 @@ LOIHI_RF_IZ = IntegerNeuron(
         ("real", "choose(message, 0, real)"),
         ("imag", "choose(message, shift(vth, state_exp) - 1, imag)"),
     ),
+    input_bits=24,
     source="Lava 0.10.0, fixed_pt model of RF_IZ, as recorded in its traces",
 )

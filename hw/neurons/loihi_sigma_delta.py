@@ -27,6 +27,7 @@ LOIHI_DELTA = IntegerNeuron(
     parameters=_PARAMETERS,
     lines=(("next", "shift(a, spike_exp + state_exp)"), *_SEND),
     message_bits=24,
+    input_bits=24,
     source="Lava 0.10.0, fixed_pt model of Delta, as recorded in its traces",
 )
 
@@ -46,5 +47,6 @@ LOIHI_SIGMA_DELTA = IntegerNeuron(
         *_SEND,
     ),
     message_bits=24,
+    input_bits=24,
     source="Lava 0.10.0, fixed_pt model of SigmaDelta, as recorded in its traces",
 )

@@ -40,6 +40,7 @@ XYLO_HIDDEN = IntegerNeuron(
     parameters=_PARAMETERS,
     lines=_lines(31),
     message_bits=6,
+    input_bits=16,
     source="xylosim 0.1.3, v2.XyloLayer, as recorded in its traces",
 )
 
@@ -49,5 +50,6 @@ XYLO_READOUT = IntegerNeuron(
     states=_STATES,
     parameters=_PARAMETERS,
     lines=_lines(1),
+    input_bits=16,
     source="xylosim 0.1.3, v2.XyloLayer, as recorded in its traces",
 )
