@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -102,7 +103,20 @@ def pooled_shape(pool: tuple[int, int], source: tuple[int, ...]) -> tuple[int, .
     return source if pool == (1, 1) else (source[0], source[1] // pool[0], source[2] // pool[1])
 
 
-def convolved_shape(weights: Convolution, source: tuple[int, ...]) -> tuple[int, ...]:
+class _Kernel(Protocol):
+    """What a convolution's shape depends on."""
+
+    @property
+    def weight(self) -> Any: ...
+    @property
+    def stride(self) -> tuple[int, int]: ...
+    @property
+    def padding(self) -> tuple[int, int]: ...
+    @property
+    def dilation(self) -> tuple[int, int]: ...
+
+
+def convolved_shape(weights: _Kernel, source: tuple[int, ...]) -> tuple[int, ...]:
     """Shape (C, H, W) after a convolution."""
     sizes = (
         (length + 2 * pad - step * (kernel - 1) - 1) // stride + 1

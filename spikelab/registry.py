@@ -12,10 +12,14 @@ from typing import Any
 TABLES: dict[str, dict[str, str]] = {
     "models": {
         "halsie": "spikelab.models.halsie:Halsie",
+        "spiking_classifier": "spikelab.models.classifier:SpikingClassifier",
     },
     "datasets": {
         "roads": "spikelab.datasets.roads:Roads",
         "camvid": "spikelab.datasets.camvid:CamVidDriving",
+        "mnist": "spikelab.datasets.mnist:MNIST",
+        "fashion_mnist": "spikelab.datasets.mnist:FashionMNIST",
+        "notmnist": "spikelab.datasets.mnist:NotMNIST",
     },
     "neurons": {
         "if": "spikelab.neurons.integrate_and_fire:IF",
@@ -26,6 +30,14 @@ TABLES: dict[str, dict[str, str]] = {
         "adaptive_lif": "spikelab.neurons.adaptive_lif:AdaptiveLIF",
         "adex": "spikelab.neurons.adex:AdEx",
         "izhikevich": "spikelab.neurons.izhikevich:Izhikevich",
+    },
+    "profiles": {
+        "generic": "spikelab.hw.profiles.generic:GENERIC",
+        "generic16": "spikelab.hw.profiles.generic:GENERIC_16",
+        "loihi": "spikelab.hw.profiles.loihi:LOIHI",
+        "loihi_netx": "spikelab.hw.profiles.loihi:LOIHI_NETX",
+        "speck": "spikelab.hw.profiles.speck:SPECK",
+        "xylo": "spikelab.hw.profiles.xylo:XYLO",
     },
     "integer_neurons": {
         "loihi_lif": "spikelab.hw.neurons.loihi_lif:LOIHI_LIF",
@@ -47,6 +59,7 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "tasks": {
         "segmentation": "spikelab.learn.segmentation:SegmentationTask",
+        "classification": "spikelab.learn.classification:ClassificationTask",
     },
 }
 

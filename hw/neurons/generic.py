@@ -19,6 +19,7 @@ def _parameters(bits: int, current: bool, spikes: bool) -> tuple[IntegerParamete
     if current:
         found += [
             IntegerParameter("keep_syn", 0, ONE, "part of the current kept at each step, in 2^-15", per_neuron=True),
+            IntegerParameter("bias_syn", low, high, "added to the current at each step", 0, per_neuron=True),
             IntegerParameter(
                 "direct", -2 * ONE, 2 * ONE, "part of the input that skips the current, in 2^-15", 0, per_neuron=True
             ),
@@ -37,7 +38,7 @@ def _lines(bits: int, current: bool, spikes: bool) -> tuple[tuple[str, str], ...
     lines = [("v", "toward_zero(v * keep_mem, 15) + a + bias")]
     if current:
         lines = [
-            ("u", f"saturate(toward_zero(u * keep_syn, 15) + a, {-limit}, {limit})"),
+            ("u", f"saturate(toward_zero(u * keep_syn, 15) + a + bias_syn, {-limit}, {limit})"),
             ("v", "toward_zero(v * keep_mem, 15) + u + toward_zero(a * direct, 15) + bias"),
         ]
     lines.append(("v", f"saturate(v, {-limit}, {limit})"))

@@ -103,6 +103,11 @@ class Network(Stateful):
         """The nodes whose outputs are summed into ``target``."""
         return [a for a, b in self.edges if b == target]
 
+    @property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        """The nodes in the order in which they run; those of a cycle, which are stepped together, in one group."""
+        return tuple(tuple(part) for part in self._parts)
+
     def is_recurrent(self, source: str, target: str) -> bool:
         """Whether the edge carries the output of the step before."""
         return source in self.nodes and target in self.nodes and self._order[source] >= self._order[target]

@@ -1,0 +1,74 @@
+"""Microcontrollers and other processors: weights of 2 to 8 bits, states of 16 or 32, everything for each neuron."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spikelab import registry
+from spikelab.hw.neurons.generic import ONE
+from spikelab.hw.profiles.profile import Fitted, Profile, along_rows, numbers, whole
+from spikelab.hw.real_graph import RealPopulation
+from spikelab.hw.scales import Grid
+
+
+class Generic(Profile):
+    """Decays in 2^-15, saturating states; connections take no time.
+
+    Args:
+        state_bits: 16 or 32.
+    """
+
+    per_row = True
+    pools = True
+    graded_inputs = (-(2**15), 2**15 - 1)
+
+    def __init__(self, state_bits: int):
+        self.name, self.state_bits = ("generic" if state_bits == 32 else "generic16"), state_bits
+        self.title = f"a processor with {state_bits}-bit states"
+        self.largest = 2 ** (state_bits - 1) - 1
+        self.exponents = (0, 12 if state_bits == 32 else 4)
+
+    def grid(self, weights: np.ndarray, bits: int) -> Grid:
+        """Two's complement."""
+        return Grid(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+    def limits(self, population: RealPopulation, largest: float) -> list[tuple[np.ndarray, float]]:
+        """The membrane in the width of the state, the threshold well below it."""
+        found = [(np.array([largest]), float(self.largest))]
+        form = population.form
+        if form.v_threshold is not None and form.v_reset is not None:
+            # a membrane that saturates above the threshold fires all the same
+            found = [(np.abs(numbers(form.v_threshold)).max(keepdims=True).reshape(1), self.largest / 4)]
+        return found
+
+    def fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted:
+        """A generic neuron; nothing is approximated but by rounding."""
+        form, width = population.form, len(population.shape)
+        per = along_rows(unit, width)
+        current = form.keep_syn is not None
+        kind = ("cuba_" if current else "") + ("lif" if form.spikes else "li")
+        neuron = registry.load("integer_neurons", f"generic_{kind}_{self.state_bits}")
+        arriving = numbers(population.bias)
+        parameters: dict[str, Any] = {"keep_mem": whole(numbers(form.keep_mem) * ONE)}
+        bias = numbers(form.bias) + numbers(form.direct) * arriving
+        if form.keep_syn is not None:
+            parameters["keep_syn"] = whole(numbers(form.keep_syn) * ONE)
+            parameters["direct"] = whole(numbers(form.direct) * ONE)
+            parameters["bias_syn"] = whole((arriving + numbers(form.bias_syn)) / per)
+        else:
+            bias = bias + arriving
+        parameters["bias"] = whole(bias / per)
+        if form.v_threshold is not None:
+            # whole numbers above a real threshold are those above the next whole one below it
+            parameters["v_threshold"] = whole(np.floor(numbers(form.v_threshold) / per))
+            parameters["subtract"] = int(form.v_reset is None)
+            if form.v_reset is not None:
+                parameters["v_reset"] = whole(numbers(form.v_reset) / per)
+        return Fitted(neuron, {name: value for name, value in parameters.items() if np.any(value) or name in _NEEDED})
+
+
+_NEEDED = ("keep_mem", "keep_syn", "v_threshold")
+GENERIC = Generic(32)
+GENERIC_16 = Generic(16)

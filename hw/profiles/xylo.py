@@ -1,0 +1,80 @@
+"""Xylo: decays by shifts, several spikes a step, reset by subtraction, thresholds for each neuron."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from spikelab.hw.neurons.xylo import HIGH, XYLO_HIDDEN
+from spikelab.hw.profiles.profile import Fitted, Profile, along_rows, numbers, whole
+from spikelab.hw.real_graph import RealPopulation
+from spikelab.hw.scales import Grid
+from spikelab.hw.step_form import CannotLower
+
+
+class Xylo(Profile):
+    """8-bit weights with a shift for each group of them."""
+
+    name = "xylo"
+    title = "Xylo"
+    bits = (2, 8)
+    exponents = (0, 7)
+    per_row = True
+    steps_per_connection = 1
+    longest_delay = 1
+    graded_inputs = (0, 15)
+
+    def grid(self, weights: np.ndarray, bits: int) -> Grid:
+        """Two's complement."""
+        return Grid(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+    def input_factor(self, population: RealPopulation) -> torch.Tensor:
+        """The chip's current decays after the input has come, the network's before."""
+        if population.form.keep_syn is None:
+            return super().input_factor(population)
+        shift, _ = _shift(population.form.keep_syn)
+        return torch.as_tensor(1 / (1 - 2.0**-shift))
+
+    def limits(self, population: RealPopulation, largest: float) -> list[tuple[np.ndarray, float]]:
+        """The membrane in 16 bits; reset by subtraction needs all of it."""
+        return [(np.array([largest]), float(HIGH))]
+
+    def fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted:
+        """A hidden neuron, whatever its place."""
+        form = population.form
+        if form.v_threshold is None:
+            raise CannotLower("is a readout of a membrane; Xylo gives out spikes: end with a CubaLIF and count them")
+        if form.keep_syn is None:
+            raise CannotLower("has no synaptic current; Xylo's neurons always have one: use a CubaLIF")
+        if form.v_reset is not None:
+            raise CannotLower("resets to a value; Xylo takes the threshold off: train with reset='subtract'")
+        if bool((form.direct != 0).any()):
+            raise CannotLower("feeds its membrane beside the current; use method='semi_implicit_euler'")
+        notes = ["a neuron may send several spikes at one step, where the network's sends one"]
+        shifts = {}
+        for name, keep in (("dash_syn", form.keep_syn), ("dash_mem", form.keep_mem)):
+            shift, error = _shift(keep)
+            shifts[name] = whole(shift)
+            if error > 1e-3:
+                notes.append(
+                    f"{name}: the decay is rounded to a power of two, which changes what is kept by up to {error:.1%}; "
+                    f"train with tau = dt · 2^n"
+                )
+        per = along_rows(unit, len(population.shape))
+        parameters: dict[str, Any] = {**shifts, "threshold": whole(numbers(form.v_threshold) / per)}
+        bias = numbers(form.bias + (population.bias + form.bias_syn) / (1 - form.keep_syn)) / per
+        if np.any(np.rint(bias)):
+            parameters["bias"] = whole(bias)
+            notes.append("its bias acts on the membrane at once, not through the current as in the network")
+        return Fitted(XYLO_HIDDEN, parameters, notes)
+
+
+def _shift(keep: torch.Tensor) -> tuple[np.ndarray, float]:
+    kept = numbers(keep)
+    shift = np.clip(np.rint(-np.log2(np.maximum(1 - kept, 2.0**-15))), 1, 15)
+    return shift, float(np.abs((1 - 2.0**-shift) - kept).max())
+
+
+XYLO = Xylo()
