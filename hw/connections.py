@@ -91,9 +91,14 @@ def shape_problem(connection: Connection, source: tuple[int, ...], target: tuple
             return f"delays must be whole numbers >= 0 of shape {list(expected)}"
         return ""
     if isinstance(weights, OneToOne):
+        if weights.weight.size not in (1, math.prod(target)):
+            return f"{weights.weight.size} weights for {math.prod(target)} neurons; give one for each, or one for all"
         return "" if math.prod(source) == math.prod(target) else f"{list(source)} and {list(target)} differ in size"
     if len(source) != 3:
         return f"a convolution needs a source of shape (C, H, W), not {list(source)}"
+    shape, groups = weights.weight.shape, weights.groups
+    if len(shape) != 4 or groups < 1 or shape[0] % groups or shape[1] * groups != source[0]:
+        return f"weights {list(shape)} of {groups} groups do not fit {source[0]} channels; see Convolution"
     found = convolved_shape(weights, source)
     return "" if found == target else f"the convolution makes {list(found)} out of {list(source)}, not {list(target)}"
 
