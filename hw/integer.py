@@ -81,7 +81,7 @@ class Simulator:
             for p in graph.populations
         }
         self.kernels = {p.name: neuron_kernel(p) for p in graph.populations}
-        self.order = _order(graph)
+        self.order = update_order(graph)
 
     def run(
         self, inputs: Mapping[str, np.ndarray], state: Mapping[str, Any] | None = None, record: bool = False
@@ -97,7 +97,7 @@ class Simulator:
         return running.result()
 
 
-def _order(graph: IntegerGraph) -> list[tuple[list[Population], bool]]:
+def update_order(graph: IntegerGraph) -> list[tuple[list[Population], bool]]:
     """Populations in groups, sources first; a group with a cycle must be stepped."""
     of = {p.name: p for p in graph.populations}
     flow = networkx.DiGraph()

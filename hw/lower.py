@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,10 @@ class Lowered:
         quantisation: the choices.
         units: population -> real value of one unit of its membrane, [1] or [rows].
         notes: where the chip computes something else than the network, beside rounding: "population: what".
+        weights: of each connection of the graph, in its whole units but before they were rounded, with the gradient of
+            the network's weights.
+        parameters: population -> parameter -> likewise, for those that are trained (biases).
+        lag: population -> steps by which it runs later than in the network.
     """
 
     graph: IntegerGraph
@@ -110,7 +114,10 @@ class Lowered:
     profile: Profile
     quantisation: Quantisation
     units: Mapping[str, np.ndarray]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
+    weights: list[Tensor]
+    parameters: Mapping[str, Mapping[str, Tensor]]
+    lag: Mapping[str, int]
 
 
 def lower(
@@ -180,7 +187,11 @@ class _Lowering:
     def result(self) -> Lowered:
         inputs = {INPUT: self._input()}
         lag = self._lags()
-        populations, connections, units = [], [], {}
+        populations: list[Population] = []
+        connections: list[Connection] = []
+        weights: list[Tensor] = []
+        units: dict[str, np.ndarray] = {}
+        trained: dict[str, Mapping[str, Tensor]] = {}
         for population in self.real.populations:
             into = [c for c in self.real.connections if c.target == population.name]
             factored = [self._factored(c, population) for c in into]
@@ -189,13 +200,16 @@ class _Lowering:
             if fitted is None:
                 continue
             units[population.name] = scales.unit
+            trained[population.name] = fitted.before_rounding
             scale = tuple(Fraction(float(unit)) for unit in scales.unit)
             populations.append(
                 Population(population.name, fitted.neuron, population.shape, dict(fitted.parameters), scale)
             )
             for c, path, exponent in zip(into, factored, scales.exponents, strict=True):
                 made = self._connection(c, path, population, scales.unit, exponent, lag)
-                connections += [made] if made else []
+                if made is not None:
+                    connections.append(made[0])
+                    weights.append(made[1])
         self._late_biases(lag)
         outputs = [
             Output(name, name, MESSAGE if self._of(name).form.spikes else MEMBRANE, lag.get(name, 0))
@@ -204,7 +218,9 @@ class _Lowering:
         if not self.problems:
             try:
                 graph = IntegerGraph(inputs, populations, connections, self.real.dt, outputs)
-                return Lowered(graph, self.real, self.profile, self.quantisation, units, self.notes)
+                return Lowered(
+                    graph, self.real, self.profile, self.quantisation, units, self.notes, weights, trained, lag
+                )
             except IntegerGraphError as error:
                 self.problems += str(error).splitlines()
         lines = "\n  ".join(dict.fromkeys(self.problems))
@@ -311,7 +327,7 @@ class _Lowering:
         unit: np.ndarray,
         exponent: int,
         lag: Mapping[str, int],
-    ) -> Connection | None:
+    ) -> tuple[Connection, Tensor] | None:
         where = f"{c.source} -> {c.target}"
         if c.source != INPUT and not self._of(c.source).form.spikes:
             self.problems.append(f"{c.source}: is a readout, but {c.target} listens to it; only spikes can be sent")
@@ -332,9 +348,13 @@ class _Lowering:
             )
         values = self._rows(path, population) * self._message_scale(c.source)
         grid = self.profile.grid(values, self.quantisation.bits)
-        per = unit.reshape(-1, 1) * self.profile.per_unit * grid.multiple * 2.0**exponent
-        levels = (grid.levels(values, per) * grid.multiple).astype(np.int64)
-        return Connection(c.source, c.target, _stored(path, levels), delay, exponent, pool=path.pool)
+        per = unit.reshape(-1, 1) * self.profile.per_unit * 2.0**exponent
+        levels = (grid.levels(values, per * grid.multiple) * grid.multiple).astype(np.int64)
+        stored = _stored(path, levels)
+        rows = path.weight.reshape(1 if path.weight.numel() == 1 else len(levels), -1)
+        before = (rows * self._message_scale(c.source) / torch.as_tensor(per)).expand(levels.shape)
+        before = before.reshape(stored.weight.shape) if not isinstance(stored, OneToOne) else before
+        return Connection(c.source, c.target, stored, delay, exponent, pool=path.pool), before
 
 
 def _stored(path: LinearPath, rows: np.ndarray) -> Dense | Convolution | OneToOne:
@@ -374,4 +394,4 @@ def dequantised(lowered: Lowered, name: str, values: np.ndarray) -> Tensor:
     population = lowered.graph.population(name)
     real = next(p for p in lowered.real.populations if p.name == name)
     per = along_rows(lowered.units[name], len(population.shape))
-    return torch.as_tensor(values * per) + real.form.rest
+    return torch.as_tensor(values) * per + real.form.rest

@@ -159,8 +159,9 @@ class _Walk:
         return self.shapes[source]
 
     def _shape_by_running(self, name: str) -> tuple[int, ...]:
-        training = self.network.training
+        training, runner = self.network.training, self.network.runner
         self.network.eval()
+        self.network.runner = None
         try:
             with torch.no_grad():
                 example = next(iter(self.network.parameters()), torch.zeros(()))
@@ -170,6 +171,7 @@ class _Walk:
                 outputs, _ = self.network.run(x)
         finally:
             self.network.train(training)
+            self.network.runner = runner
         return tuple(outputs[name].shape[2:])
 
     def shape_of(self, name: str, paths: list[tuple[str, LinearPath]]) -> tuple[int, ...]:

@@ -13,6 +13,8 @@ membrane is counted from its initial value, which makes a leak potential vanish.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import sympy as sp
 import torch
@@ -21,6 +23,7 @@ from torch import Tensor
 from spikelab.kernels.coefficients import coefficients, initial_state
 from spikelab.neurons.discretise import CHARGED
 from spikelab.neurons.spec import INPUT
+from spikelab.neurons.step import Step
 from spikelab.nn import Neuron
 
 
@@ -77,7 +80,10 @@ def step_form(layer: Neuron) -> StepForm:
     with torch.no_grad():
         values = {name: value.detach().double().cpu() for name, value in layer.parameter_values().items()}
         constants = coefficients(layer.step, values, layer.dt)
-        rows = _affine(layer, others, constants)
+        rows = {
+            name: {source: _number(factor, constants) for source, factor in row.items()}
+            for name, row in _affine(layer.step).items()
+        }
         numbers = _numbers(rows, spec.membrane, others[0] if others else None)
         rest = _rest(layer, values)
         # what only keeps the membrane where it starts vanishes when it is counted from there
@@ -105,32 +111,37 @@ def _rest(layer: Neuron, values: dict[str, Tensor]) -> Tensor:
     return start[layer.step.states.index(layer.spec.membrane)]
 
 
-def _affine(layer: Neuron, others: list[str], constants: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+@cache
+def _affine(step: Step) -> dict[str, dict[str, sp.Expr]]:
     """Each charged state as a sum over the values before the step: state -> {state, input or "1" -> factor}."""
-    lines = dict(layer.step.lines)
-    symbols = layer.spec.symbols
-    dynamic = [symbols[name] for name in (*others, layer.spec.membrane, INPUT)]
+    spec, lines = step.spec, dict(step.lines)
+    others = [name for name in spec.state_names if name != spec.membrane]
+    dynamic = [spec.symbols[name] for name in (*others, spec.membrane, INPUT)]
     charged = {sp.Symbol(name + CHARGED, real=True): lines[name + CHARGED] for name in others}
     found = {}
-    for name in (*others, layer.spec.membrane):
+    for name in (*others, spec.membrane):
         try:
             polynomial = sp.Poly(sp.expand(lines[name + CHARGED].subs(charged)), *dynamic)
         except sp.PolynomialError:
             polynomial = None
         if polynomial is None or polynomial.total_degree() > 1:
-            raise CannotLower(f"a {layer.spec.name} is not linear between spikes; use a LIF or CubaLIF")
+            raise CannotLower(f"a {spec.name} is not linear between spikes; use a LIF or CubaLIF")
         names = [str(d) for d in dynamic]
         found[name] = {
-            "1" if not any(powers) else names[powers.index(1)]: _number(factor, constants)
-            for powers, factor in polynomial.terms()
+            "1" if not any(powers) else names[powers.index(1)]: factor for powers, factor in polynomial.terms()
         }
     return found
 
 
-def _number(expression: sp.Expr, constants: dict[str, Tensor]) -> Tensor:
+@cache
+def _program(expression: sp.Expr) -> tuple[list[str], Any]:
     used = sorted(expression.free_symbols, key=str)
-    value = sp.lambdify(used, expression, modules="math")(*(constants[str(s)] for s in used))
-    return torch.as_tensor(value, dtype=torch.float64)
+    return [str(s) for s in used], sp.lambdify(used, expression, modules="math")
+
+
+def _number(expression: sp.Expr, constants: dict[str, Tensor]) -> Tensor:
+    used, program = _program(expression)
+    return torch.as_tensor(program(*(constants[name] for name in used)), dtype=torch.float64)
 
 
 def _numbers(rows: dict[str, dict[str, Tensor]], membrane: str, current: str | None) -> dict[str, Tensor]:

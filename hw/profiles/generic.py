@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
 from spikelab import registry
 from spikelab.hw.neurons.generic import ONE
@@ -45,28 +46,28 @@ class Generic(Profile):
 
     def fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted:
         """A generic neuron; nothing is approximated but by rounding."""
-        form, width = population.form, len(population.shape)
-        per = along_rows(unit, width)
+        form = population.form
+        per = along_rows(unit, len(population.shape))
         current = form.keep_syn is not None
         kind = ("cuba_" if current else "") + ("lif" if form.spikes else "li")
         neuron = registry.load("integer_neurons", f"generic_{kind}_{self.state_bits}")
-        arriving = numbers(population.bias)
-        parameters: dict[str, Any] = {"keep_mem": whole(numbers(form.keep_mem) * ONE)}
-        bias = numbers(form.bias) + numbers(form.direct) * arriving
+        parameters: dict[str, Any] = {"keep_mem": whole(form.keep_mem * ONE)}
+        trained = {"bias": (form.bias + form.direct * population.bias) / per}
         if form.keep_syn is not None:
-            parameters["keep_syn"] = whole(numbers(form.keep_syn) * ONE)
-            parameters["direct"] = whole(numbers(form.direct) * ONE)
-            parameters["bias_syn"] = whole((arriving + numbers(form.bias_syn)) / per)
+            parameters["keep_syn"] = whole(form.keep_syn * ONE)
+            parameters["direct"] = whole(form.direct * ONE)
+            trained["bias_syn"] = (population.bias + form.bias_syn) / per
         else:
-            bias = bias + arriving
-        parameters["bias"] = whole(bias / per)
+            trained["bias"] = trained["bias"] + population.bias / per
+        parameters |= {name: whole(value) for name, value in trained.items()}
         if form.v_threshold is not None:
             # whole numbers above a real threshold are those above the next whole one below it
-            parameters["v_threshold"] = whole(np.floor(numbers(form.v_threshold) / per))
+            parameters["v_threshold"] = whole(torch.floor(form.v_threshold / per))
             parameters["subtract"] = int(form.v_reset is None)
             if form.v_reset is not None:
-                parameters["v_reset"] = whole(numbers(form.v_reset) / per)
-        return Fitted(neuron, {name: value for name, value in parameters.items() if np.any(value) or name in _NEEDED})
+                parameters["v_reset"] = whole(form.v_reset / per)
+        kept = {name: value for name, value in parameters.items() if np.any(value) or name in _NEEDED}
+        return Fitted(neuron, kept, before_rounding={name: v for name, v in trained.items() if v.requires_grad})
 
 
 _NEEDED = ("keep_mem", "keep_syn", "v_threshold")

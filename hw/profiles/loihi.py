@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
 from spikelab.hw.loihi_weights import sign_mode_of
 from spikelab.hw.neurons.loihi_lif import LARGEST, LOIHI_LIF
@@ -59,7 +60,8 @@ class Loihi(Profile):
         # half of the range stays for what one step adds
         return [*found, (np.array([threshold]), LARGEST_THRESHOLD * THRESHOLD_UNIT / 2)]
 
-    def _bias(self, population: RealPopulation) -> Any:
+    def _bias(self, population: RealPopulation) -> torch.Tensor:
+        """What a constant input adds to the membrane at each step."""
         form = population.form
         if form.keep_syn is None:
             return form.bias + population.bias
@@ -93,13 +95,16 @@ class Loihi(Profile):
             if threshold < 0:
                 raise CannotLower("has a threshold below its resting potential; Loihi's is not negative")
             parameters["vth"] = int(np.rint(threshold / per / THRESHOLD_UNIT))
-        bias = numbers(self._bias(population)) / per
-        if np.any(np.rint(bias)):
-            exponent = self.bias_exponent
-            if exponent is None:
-                exponent = max(0, int(np.ceil(np.log2(np.abs(bias).max() / LARGEST_MANTISSA))))
-            parameters |= {"bias_mant": whole(bias / 2**exponent), "bias_exp": exponent}
-        return Fitted(LOIHI_LIF, parameters, notes)
+        bias = self._bias(population) / per
+        largest = float(bias.detach().abs().max())
+        exponent = self.bias_exponent
+        if exponent is None:
+            exponent = max(0, int(np.ceil(np.log2(max(largest, 1.0) / LARGEST_MANTISSA))))
+        bias = bias / 2**exponent
+        trained = {"bias_mant": bias} if bias.requires_grad else {}
+        if trained or np.any(whole(bias)):
+            parameters |= {"bias_mant": whole(bias), "bias_exp": exponent}
+        return Fitted(LOIHI_LIF, parameters, notes, trained)
 
 
 LOIHI = Loihi()

@@ -24,11 +24,13 @@ class Fitted:
         neuron: the kind.
         parameters: its whole numbers.
         notes: where the chip computes something else than the real-valued layer, beside rounding.
+        before_rounding: parameters that depend on trained weights or biases, as they were before they were rounded.
     """
 
     neuron: IntegerNeuron
     parameters: Mapping[str, Any]
     notes: list[str] = field(default_factory=list)
+    before_rounding: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 class Profile(ABC):
@@ -92,13 +94,14 @@ def numbers(value: torch.Tensor) -> np.ndarray:
     return found
 
 
-def along_rows(unit: np.ndarray, dimensions: int) -> np.ndarray:
+def along_rows(unit: np.ndarray, dimensions: int) -> torch.Tensor:
     """Units [rows] so that they broadcast to a population's shape."""
-    return unit.reshape(-1, *[1] * (dimensions - 1)) if unit.size > 1 else unit.reshape(())
+    return torch.as_tensor(unit.reshape(-1, *[1] * (dimensions - 1)) if unit.size > 1 else unit.reshape(()))
 
 
-def whole(value: np.ndarray) -> Any:
+def whole(value: np.ndarray | torch.Tensor) -> Any:
     """Rounded, as a plain number where all are alike."""
+    value = numbers(value) if isinstance(value, torch.Tensor) else value
     rounded = np.rint(value).astype(np.int64)
     return int(rounded.flat[0]) if rounded.size and (rounded == rounded.flat[0]).all() else rounded
 

@@ -44,13 +44,14 @@ class Speck(Profile):
             raise CannotLower("resets to another value than it rests at; Speck returns to zero or subtracts")
         threshold = one_for_all(form.v_threshold, "thresholds", "Speck")
         parameters: dict[str, Any] = {"v_threshold": max(1, int(np.rint(threshold / float(unit.flat[0]))))}
-        bias = whole(numbers(form.bias + population.bias) / float(unit.flat[0]))
-        if np.any(bias):
-            parameters["bias"] = bias
+        bias = (form.bias + population.bias) / float(unit.flat[0])
+        trained = {"bias": bias} if bias.requires_grad else {}
+        if trained or np.any(whole(bias)):
+            parameters["bias"] = whole(bias)
         if form.v_reset is not None:
             parameters["return_to_zero"] = 1
         notes = ["a neuron may send several spikes at one step, where the network's sends one"]
-        return Fitted(SPECK_IF, parameters, notes)
+        return Fitted(SPECK_IF, parameters, notes, trained)
 
 
 SPECK = Speck()

@@ -63,12 +63,13 @@ class Xylo(Profile):
                     f"train with tau = dt · 2^n"
                 )
         per = along_rows(unit, len(population.shape))
-        parameters: dict[str, Any] = {**shifts, "threshold": whole(numbers(form.v_threshold) / per)}
-        bias = numbers(form.bias + (population.bias + form.bias_syn) / (1 - form.keep_syn)) / per
-        if np.any(np.rint(bias)):
+        parameters: dict[str, Any] = {**shifts, "threshold": whole(form.v_threshold / per)}
+        bias = (form.bias + (population.bias + form.bias_syn) / (1 - form.keep_syn)) / per
+        trained = {"bias": bias} if bias.requires_grad else {}
+        if trained or np.any(whole(bias)):
             parameters["bias"] = whole(bias)
             notes.append("its bias acts on the membrane at once, not through the current as in the network")
-        return Fitted(XYLO_HIDDEN, parameters, notes)
+        return Fitted(XYLO_HIDDEN, parameters, notes, trained)
 
 
 def _shift(keep: torch.Tensor) -> tuple[np.ndarray, float]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from spikelab.kernels.emit import Lines, Printer, forward
 from spikelab.neurons.step import Step
+from spikelab.neurons.surrogate import Surrogate
 
 
 class _TorchPrinter(Printer):
@@ -89,12 +90,8 @@ def step_function(step: Step, key: str) -> Any:
 
 
 def _build(step: Step) -> Any:
-    x = sp.Symbol("x", real=True)
     printer = _TorchPrinter()
-    space = dict(_NAMES)
-    derivative = f"def surrogate(x): return {printer(step.surrogate.expression(x))}"
-    exec(compile(derivative, "<surrogate>", "exec"), space)
-    space["fires"] = _spike_function(space["surrogate"])
+    space = {**_NAMES, "fires": spike_function(step.surrogate)}
     arguments = ", ".join(["x", *step.states, *step.coefficients])
     body = [f"    {line}" for line in Lines(forward(step).lines).code(printer)]
     outputs = ", ".join(step.outputs)
@@ -105,7 +102,13 @@ def _build(step: Step) -> Any:
     return space["one_step"]
 
 
-def _spike_function(surrogate: Any) -> Any:
+def spike_function(surrogate: Surrogate) -> Any:
+    """``fires(gate, scale)``: 1 where the gate is above 0, with the surrogate's derivative at gate / scale."""
+    space = dict(_NAMES)
+    code = f"def derivative(x): return {_TorchPrinter()(surrogate.expression(sp.Symbol('x', real=True)))}"
+    exec(compile(code, "<surrogate>", "exec"), space)
+    derivative: Any = space["derivative"]
+
     class Spike(torch.autograd.Function):
         """Heaviside step forward, surrogate derivative backward."""
 
@@ -118,7 +121,7 @@ def _spike_function(surrogate: Any) -> Any:
         @staticmethod
         def backward(ctx: Any, incoming: Tensor) -> Any:
             (gate,) = ctx.saved_tensors
-            return incoming * surrogate(_divide(gate, ctx.scale)) / ctx.scale, None
+            return incoming * derivative(_divide(gate, ctx.scale)) / ctx.scale, None
 
     return Spike.apply
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Protocol
 
 import networkx
 import torch
@@ -18,6 +19,14 @@ from spikelab.nn.neuron import Neuron
 from spikelab.nn.state import State, Stateful
 
 INPUT, OUTPUT = "input", "output"
+
+
+class Runner(Protocol):
+    """What may run in a network's place: the same nodes in another arithmetic."""
+
+    def run(self, network: Network, x: Tensor, state: State | None) -> tuple[dict[str, Tensor], State]:
+        """Outputs of the nodes that it knows, name -> [T, B, ...], and the state after the last step."""
+        ...
 
 
 class Network(Stateful):
@@ -54,6 +63,8 @@ class Network(Stateful):
         if wrong:
             raise ValueError(f"Network: {wrong[0]!r} is not an edge; give pairs (source, target)")
         self.edges = tuple((str(a), str(b)) for a, b in edges)
+        #: runs in this network's place, where set; parameters and checkpoints stay the network's own
+        self.runner: Runner | None = None
         self._check()
         self._order = {name: place for place, name in enumerate(self.nodes)}
         graph = networkx.DiGraph([e for e in self.edges if INPUT not in e and OUTPUT not in e])
@@ -124,6 +135,8 @@ class Network(Stateful):
 
     def run(self, x: Tensor, state: State | None = None) -> tuple[dict[str, Tensor], State]:
         """As ``forward``, but gives the output of every node: name -> [T, B, ...]."""
+        if self.runner is not None:
+            return self.runner.run(self, x, state)
         outputs: dict[str, Tensor] = {INPUT: x}
         before = state or {"nodes": {}, "previous": {}}
         after: State = {"nodes": {}, "previous": {}}
