@@ -12,6 +12,7 @@ disagree (about 1.8 million by its own ratios, 5.0 million in a later table).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikelab.nn import LI, LIF, BatchNorm2d, Conv2d, Network, State
+from spikelab.nn.part import SpikingPart
 
 
 class Size(NamedTuple):
@@ -41,6 +43,8 @@ SIZES = {
     "base": Size((64, 128, 256), 104, 192),
 }
 DILATIONS = (1, 2, 4, 8)
+#: Input of a pixel with 53 events in a time bin, log(1 + 53); event hardware takes it for the largest.
+LARGEST_INPUT = 4.0
 
 
 class Halsie(nn.Module):
@@ -134,6 +138,20 @@ class Halsie(nn.Module):
         if events.shape[1] != self.time_bins:
             raise ValueError(f"halsie: events have {events.shape[1]} time bins, the model is for {self.time_bins}")
         return self.events(events.flatten(1, 2)), {}
+
+    def spiking_part(self, sample_shapes: Mapping[str, Sequence[int]]) -> SpikingPart:
+        """The event branch, for hardware export.
+
+        Raises:
+            ValueError: if it does not spike.
+        """
+        if not isinstance(self.events, SpikingEncoder):
+            raise ValueError("halsie: has no spiking branch; train with modality both or events, event_branch spiking")
+        shape = tuple(sample_shapes["events"][1:])
+        return SpikingPart(
+            self.events.network, shape, lambda batch: batch["events"].transpose(0, 1), tuple(self.events.readouts),
+            input_bits=8, input_high=LARGEST_INPUT,
+        )  # fmt: skip
 
     def energy(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Operations and modelled energy for one sample of a batch; see ``spikelab.models.halsie_energy``."""

@@ -27,9 +27,13 @@ TABLES: dict[str, dict[str, str]] = {
         "cuba_lif": "spikelab.neurons.cuba_lif:CubaLIF",
         "li": "spikelab.neurons.li:LI",
         "cuba_li": "spikelab.neurons.cuba_li:CubaLI",
+        "integrator": "spikelab.neurons.integrator:Integrator",
         "adaptive_lif": "spikelab.neurons.adaptive_lif:AdaptiveLIF",
         "adex": "spikelab.neurons.adex:AdEx",
         "izhikevich": "spikelab.neurons.izhikevich:Izhikevich",
+    },
+    "transformations": {
+        "quantise": "spikelab.hw.quantised_model:quantise_model",
     },
     "profiles": {
         "generic": "spikelab.hw.profiles.generic:GENERIC",

@@ -121,6 +121,35 @@ class Loss:
             _require(good, "loss.class_weights", self.class_weights, "weights are 0 or more, and not all 0")
 
 
+@dataclass(frozen=True)
+class Quantise:
+    """The spiking part in whole numbers: how real weights, biases and inputs become those of a chip."""
+
+    bits: int = 0
+    """Bits of a weight, 2 to 8; 0 leaves the numbers real."""
+    profile: str = "generic"
+    """Registered arithmetic: generic, generic16, loihi, loihi_netx, speck, xylo."""
+    scale: Literal["mse", "max", "percentile"] = "mse"
+    """How the worth of a weight's last bit is chosen: least squared error, largest weight, or nearly the largest."""
+    percentile: float = 99.9
+    """Share of the weights that percentile does not cut, in percent."""
+    per_neuron: bool = True
+    """A unit of its own for each neuron or feature map, where the arithmetic has thresholds for each."""
+    input_bits: int = 0
+    """Bits of a real-valued input; 0 where inputs are whole already, such as spikes and counts."""
+    input_low: float = 0.0
+    """Smallest input."""
+    input_high: float = 1.0
+    """Largest input; what is above is cut where inputs are real."""
+
+    def __post_init__(self) -> None:
+        _require(self.bits == 0 or 2 <= self.bits <= 8, "quantise.bits", self.bits, "use 2 to 8, or 0 (off)")
+        _require(0 < self.percentile <= 100, "quantise.percentile", self.percentile, "use more than 0, up to 100")
+        _require(0 <= self.input_bits <= 16, "quantise.input_bits", self.input_bits, "use 0 (whole inputs) to 16")
+        span = self.input_low <= 0 <= self.input_high
+        _require(span, "quantise.input_low", (self.input_low, self.input_high), "low <= 0 <= input_high")
+
+
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
@@ -148,6 +177,8 @@ class Train:
     """The optimiser."""
     schedule: Schedule = field(default_factory=Schedule)
     """The learning-rate schedule."""
+    quantise: Quantise = field(default_factory=Quantise)
+    """Train the spiking part in the integers of a chip (quantisation-aware training)."""
     epochs: int = 20
     """Passes over the training split."""
     seed: int = 0
@@ -205,7 +236,7 @@ class EvaluationData:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Print how well a trained model does: mean IoU, IoU per class, pixel accuracy, each also per condition."""
+    """Print how well a trained model does: IoU and pixel accuracy, also per condition; or accuracy and confusions."""
 
     run: str
     """Folder of the run."""

@@ -8,7 +8,7 @@ from torch import nn
 
 from spikelab import registry
 from spikelab.learn.task import Task
-from spikelab.settings import Loss
+from spikelab.settings import Loss, Train
 
 
 def build_dataset(name: str, split: str, options: Mapping[str, Any]) -> Any:
@@ -59,6 +59,21 @@ def check_model_options(name: str, options: Mapping[str, Any]) -> None:
     """
     model_type = registry.load("models", name)
     _check_options(options, list(inspect.signature(model_type).parameters), f"model {name!r}")
+
+
+def transform_model(model: nn.Module, settings: Train, sample_shapes: Mapping[str, Any]) -> None:
+    """What the settings do to a model beside building it; parameters and checkpoints stay as they are.
+
+    Args:
+        model: With its weights; changed in place.
+        settings: `quantise` makes its spiking part run in the integers of a chip.
+        sample_shapes: Name -> shape of each tensor of a sample.
+
+    Raises:
+        ValueError: If the model cannot be run so.
+    """
+    if settings.quantise.bits:
+        registry.load("transformations", "quantise")(model, settings.quantise, sample_shapes)
 
 
 def build_task(name: str, dataset: Any, loss: Loss) -> Task:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from spikelab.io.checkpoint import load_checkpoint, load_weights
-from spikelab.learn.build import build_dataset, build_model, build_task
+from spikelab.learn.build import build_dataset, build_model, build_task, transform_model
 from spikelab.learn.run_folder import RunFolder
 from spikelab.learn.task import Task
 from spikelab.settings import EvaluationData, Loss, Train
@@ -54,6 +54,7 @@ def load_run(run: str | Path, checkpoint: str = "best", device: torch.device | N
     tree = load_checkpoint(path, ["model", "task", "progress", "sample_shapes"])
     model = build_model(settings.model.name, settings.model.options)
     load_weights(model, tree["model"], path)
+    transform_model(model, settings, tree["sample_shapes"])
     # All that a task wants to know of the training data is its own description, kept in the checkpoint.
     task = build_task(settings.task, SimpleNamespace(**tree["task"]), Loss())
     model.to(device or torch.device("cpu")).eval()

@@ -9,7 +9,14 @@ import torch
 
 from spikelab import registry
 from spikelab.io.checkpoint import load_checkpoint, load_weights
-from spikelab.learn.build import build_dataset, build_model, build_task, check_model_options, options_from_data
+from spikelab.learn.build import (
+    build_dataset,
+    build_model,
+    build_task,
+    check_model_options,
+    options_from_data,
+    transform_model,
+)
 from spikelab.learn.distributed import Processes, join_processes
 from spikelab.learn.environment import set_threads
 from spikelab.learn.loading import EvaluationBatches, TrainingBatches
@@ -74,6 +81,7 @@ def train(settings: Train) -> dict[str, Any]:
         seed_everything(settings.seed, processes.rank + 1)
         data = settings.data
         training = TrainingBatches(training_data, data, settings.seed, processes)
+        transform_model(model, settings, training.sample_shapes)
         validation = EvaluationBatches(validation_data, data.validation_split, data.batch_size, data.workers, processes)
         optimiser = make_optimiser(model, settings.optimiser)
         scheduler = make_scheduler(optimiser, settings.schedule, training.steps_per_epoch, settings.epochs)

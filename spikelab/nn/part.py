@@ -23,9 +23,15 @@ class SpikingPart:
         input_shape: of one step, without time and batch, such as (2, 34, 34).
         encode: makes the network's input [T, B, ...] out of a batch of the data set.
         outputs: nodes that the rest of the model reads, beside the network's own output.
+        input_bits: bits that the input needs where it is real-valued; 0 where it is whole: spikes or counts.
+        input_low: smallest input.
+        input_high: largest input.
     """
 
     network: Network
     input_shape: tuple[int, ...]
     encode: Callable[[Mapping[str, Any]], Tensor]
     outputs: tuple[str, ...] = ()
+    input_bits: int = 0
+    input_low: float = 0.0
+    input_high: float = 1.0

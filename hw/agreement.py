@@ -1,0 +1,97 @@
+"""How far a network in integers does what the network in real numbers does, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikelab.hw.lower import Lowered
+from spikelab.hw.training import simulated_outputs
+from spikelab.nn import Network
+
+
+@dataclass(frozen=True)
+class LayerAgreement:
+    """One layer, real against integer, over the same input.
+
+    Attributes:
+        layer: its name.
+        spikes: whether it spikes; a readout gives its membrane.
+        equal: share of equal spikes, over all steps, samples and neurons; None for a readout.
+        rate: mean spikes a step in the network; of a readout the root mean square of its membrane.
+        integer_rate: likewise in integers.
+        rate_distance: mean distance between the sorted rates of the neurons (earth mover's distance), in spikes a step;
+            of a readout the root mean square error relative to ``rate``.
+        dead: share of neurons that never spike in integers.
+        newly_dead: share that never spike in integers, but do in the network.
+        saturated: share of neurons that spike at every step in integers.
+    """
+
+    layer: str
+    spikes: bool
+    equal: float | None
+    rate: float
+    integer_rate: float
+    rate_distance: float
+    dead: float | None = None
+    newly_dead: float | None = None
+    saturated: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def agreement(lowered: Lowered, network: Network, x: Tensor) -> list[LayerAgreement]:
+    """Compares every layer of neurons.
+
+    Args:
+        lowered: the network in integers.
+        network: the network itself.
+        x: real input [T, B, ...].
+    """
+    runner, training = network.runner, network.training
+    network.runner = None
+    network.eval()
+    try:
+        with torch.no_grad():
+            real, _ = network.run(x)
+    finally:
+        network.runner = runner
+        network.train(training)
+    return compare_layers(lowered, real, simulated_outputs(lowered, x))
+
+
+def compare_layers(lowered: Lowered, real: Mapping[str, Tensor], integer: Mapping[str, Tensor]) -> list[LayerAgreement]:
+    """Compares what layers gave out, name -> [T, B, ...]; steps that the integers lack (lags) are left out."""
+    found = []
+    for population in lowered.real.populations:
+        name = population.name
+        integers = integer[name].double()
+        reals = real[name][: len(integers)].double()
+        if not population.form.spikes:
+            size = reals.square().mean().sqrt()
+            error = (integers - reals).square().mean().sqrt() / size.clamp(min=1e-30)
+            own = integers.square().mean().sqrt()
+            found.append(LayerAgreement(name, False, None, float(size), float(own), float(error)))
+            continue
+        rates, integer_rates = reals.mean((0, 1)).flatten(), integers.mean((0, 1)).flatten()
+        distance = (rates.sort().values - integer_rates.sort().values).abs().mean()
+        found.append(
+            LayerAgreement(
+                name,
+                True,
+                float((reals == integers).double().mean()),
+                float(rates.mean()),
+                float(integer_rates.mean()),
+                float(distance),
+                float((integer_rates == 0).double().mean()),
+                float(((integer_rates == 0) & (rates > 0)).double().mean()),
+                float((integer_rates >= 1).double().mean()),
+            )  # fmt: skip
+        )
+    return found
