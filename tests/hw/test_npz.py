@@ -395,7 +395,7 @@ def test_any_change_of_the_document_is_read_or_named(data, stored):
                 break
             key = data.draw(st.sampled_from(keys))
             if not isinstance(here[key], dict | list) or _ == steps - 1:
-                here[key] = data.draw(JUNK)
+                here[key] = copy.deepcopy(data.draw(JUNK))
                 break
             here = here[key]
     (folder / "net.json").write_text(json.dumps(document))
