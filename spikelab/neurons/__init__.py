@@ -5,6 +5,7 @@ from spikelab.neurons.adex import AdEx as AdEx
 from spikelab.neurons.cuba_li import CubaLI as CubaLI
 from spikelab.neurons.cuba_lif import CubaLIF as CubaLIF
 from spikelab.neurons.integrate_and_fire import IF as IF
+from spikelab.neurons.integrator import Integrator as Integrator
 from spikelab.neurons.izhikevich import Izhikevich as Izhikevich
 from spikelab.neurons.li import LI as LI
 from spikelab.neurons.lif import LIF as LIF

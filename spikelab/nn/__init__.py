@@ -11,12 +11,15 @@ from spikelab.nn.code import spike_rate as spike_rate
 from spikelab.nn.connect import AvgPool2d as AvgPool2d
 from spikelab.nn.connect import BatchNorm1d as BatchNorm1d
 from spikelab.nn.connect import BatchNorm2d as BatchNorm2d
+from spikelab.nn.connect import Conv1d as Conv1d
 from spikelab.nn.connect import Conv2d as Conv2d
 from spikelab.nn.connect import Delay as Delay
 from spikelab.nn.connect import Dense as Dense
 from spikelab.nn.connect import Flatten as Flatten
 from spikelab.nn.connect import MaxPool2d as MaxPool2d
+from spikelab.nn.connect import Scale as Scale
 from spikelab.nn.connect import SumPool2d as SumPool2d
+from spikelab.nn.connect import Threshold as Threshold
 from spikelab.nn.network import Network as Network
 from spikelab.nn.neuron import Neuron as Neuron
 from spikelab.nn.neuron import NeuronState as NeuronState
@@ -27,6 +30,7 @@ from spikelab.nn.neurons import AdaptiveLIF as AdaptiveLIF
 from spikelab.nn.neurons import AdEx as AdEx
 from spikelab.nn.neurons import CubaLI as CubaLI
 from spikelab.nn.neurons import CubaLIF as CubaLIF
+from spikelab.nn.neurons import Integrator as Integrator
 from spikelab.nn.neurons import Izhikevich as Izhikevich
 from spikelab.nn.state import State as State
 from spikelab.nn.state import Stateful as Stateful

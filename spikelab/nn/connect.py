@@ -26,7 +26,7 @@ class _OverTime:
     def forward(self, x: Tensor) -> Tensor:
         """Maps x [T, B, ...] to [T, B, ...]."""
         if x.dim() != self._sample_dimensions + 2:
-            layout = {1: "[T, B, N]", 3: "[T, B, C, H, W]"}[self._sample_dimensions]
+            layout = {1: "[T, B, N]", 2: "[T, B, C, L]", 3: "[T, B, C, H, W]"}[self._sample_dimensions]
             raise ValueError(
                 f"{type(self).__name__}: input has shape {list(x.shape)}, but must be {layout}, time first"
             )
@@ -38,6 +38,12 @@ class Dense(_OverTime, nn.Linear):
     """All-to-all connection with ``torch.nn.Linear``'s arguments, on [T, B, N]."""
 
     _sample_dimensions = 1
+
+
+class Conv1d(_OverTime, nn.Conv1d):
+    """Convolution along a line with ``torch.nn.Conv1d``'s arguments, on [T, B, C, L]."""
+
+    _sample_dimensions = 2
 
 
 class Conv2d(_OverTime, nn.Conv2d):
@@ -85,19 +91,73 @@ class BatchNorm2d(_OverTime, nn.BatchNorm2d):
     _sample_dimensions = 3
 
 
-class Flatten(nn.Module):
-    """[T, B, ...] to [T, B, N]."""
+class Scale(nn.Module):
+    """Multiplies each element by a learned factor of its own: [T, B, ...] to the same.
+
+    Args:
+        scale: the factors, a number or a tensor that broadcasts to the shape of a sample.
+    """
+
+    def __init__(self, scale: float | Tensor):
+        super().__init__()
+        self.scale = nn.Parameter(torch.as_tensor(scale, dtype=torch.get_default_dtype()).clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Joins all dimensions after time and batch."""
-        return x.flatten(2)
+        """Scales x [T, B, ...]."""
+        return x * _for_samples(self.scale, x, "Scale: scale")
+
+
+class Threshold(nn.Module):
+    """1 where the input is above a threshold, else 0: [T, B, ...] to the same. It passes no gradient on.
+
+    Args:
+        threshold: a number or a tensor that broadcasts to the shape of a sample.
+    """
+
+    def __init__(self, threshold: float | Tensor):
+        super().__init__()
+        self.register_buffer("threshold", torch.as_tensor(threshold, dtype=torch.get_default_dtype()).clone())
+        self.threshold: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compares x [T, B, ...]."""
+        return (x > _for_samples(self.threshold, x, "Threshold: threshold")).to(x.dtype)
+
+
+def _for_samples(values: Tensor, x: Tensor, what: str) -> Tensor:
+    try:
+        fits = torch.broadcast_shapes(values.shape, x.shape[2:]) == x.shape[2:]
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{what} has shape {list(values.shape)}, which does not fit samples of {list(x.shape[2:])}")
+    return values
+
+
+class Flatten(nn.Module):
+    """[T, B, ...] to [T, B, N].
+
+    Args:
+        start_dim: first dimension to join, not counting time and batch.
+        end_dim: last one, likewise; -1 is the last of all.
+    """
+
+    def __init__(self, start_dim: int = 0, end_dim: int = -1):
+        super().__init__()
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Joins dimensions after time and batch."""
+        start, end = (place if place < 0 else place + 2 for place in (self.start_dim, self.end_dim))
+        return x.flatten(start, end)
 
 
 class Delay(Stateful):
     """Gives out its input some steps later; the state holds what is still under way.
 
     Args:
-        steps: whole time steps, one for all or one for each element of the first sample dimension.
+        steps: whole time steps: one for all, one for each element of the first sample dimension, or one for each
+            element of a sample.
 
     Raises:
         ValueError: for a negative or fractional delay.
@@ -106,7 +166,7 @@ class Delay(Stateful):
     def __init__(self, steps: int | Tensor):
         super().__init__()
         delays = torch.as_tensor(steps)
-        if delays.is_floating_point() or delays.dim() > 1 or bool((delays < 0).any()):
+        if delays.is_floating_point() or bool((delays < 0).any()):
             raise ValueError(f"Delay: steps = {steps!r} must be whole numbers >= 0, a number or a tensor [N]")
         self.register_buffer("steps", delays)
         self.steps: Tensor
@@ -123,6 +183,11 @@ class Delay(Stateful):
         length = x.shape[0]
         if self.steps.dim() == 0:
             out = line[:length]
+        elif self.steps.dim() > 1:
+            if x.shape[2:] != self.steps.shape:
+                raise ValueError(f"Delay: delays {list(self.steps.shape)} for an input of shape {list(x.shape)}")
+            moments = torch.arange(length, device=x.device).reshape(-1, *[1] * self.steps.dim())
+            out = line.gather(0, (self.longest - self.steps + moments).unsqueeze(1).expand(x.shape))
         else:
             if x.dim() < 3 or x.shape[2] != len(self.steps):
                 raise ValueError(f"Delay: {len(self.steps)} delays for an input of shape {list(x.shape)}")

@@ -65,6 +65,12 @@ class CubaLI(Neuron):  # noqa: D101
         super().__init__(neurons.CubaLI, **options)
 
 
+@_documented(neurons.Integrator)
+class Integrator(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.Integrator, **options)
+
+
 @_documented(neurons.AdaptiveLIF)
 class AdaptiveLIF(Neuron):  # noqa: D101
     def __init__(self, **options: Any):
