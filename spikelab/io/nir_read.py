@@ -3,140 +3,248 @@
 from __future__ import annotations
 
 import json
+import math
+import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nir
 import numpy as np
-import torch
 from torch import nn
 
-from spikelab.nn import IF, LI, LIF, AvgPool2d, Conv2d, CubaLI, CubaLIF, Dense, Flatten, Network, SumPool2d
+from spikelab.io.nir_fields import NEURONS
+from spikelab.io.nir_file import MAX_BYTES, read_tree
+from spikelab.io.nir_file import CannotImport as CannotImport
+from spikelab.io.nir_graph import Graph, flat_graph, tree_of, without_joints
+from spikelab.io.nir_modules import Reading, make_module
+from spikelab.io.nir_order import step_order
+from spikelab.io.nir_shapes import Shapes, infer_shapes
+from spikelab.nn import Network
 from spikelab.nn.network import INPUT, OUTPUT
 
-_NEURONS = {"IF": IF, "LIF": LIF, "LI": LI, "CubaLIF": CubaLIF, "CubaLI": CubaLI}
+
+class NirWarning(UserWarning):
+    """Something in a file was taken in another way than it stands there; the message says what and how."""
 
 
-class CannotImport(ValueError):
-    """The graph holds something that spikelab cannot run; the message names file, node and remedy."""
-
-
-def from_nir(source: str | Path | nir.NIRGraph, dt: float | None = None, method: str | None = None) -> Network:
+def from_nir(
+    source: str | Path | nir.NIRGraph,
+    dt: float | None = None,
+    method: str | None = None,
+    reset: Literal["value", "subtract"] = "value",
+    input_form: Literal["current", "impulse"] | None = None,
+    output: str | None = None,
+    max_bytes: int = MAX_BYTES,
+    trusted: bool = False,
+) -> Network:
     """A network from a NIR graph or file.
 
-    NIR says nothing about time steps. A graph that spikelab wrote carries ``dt`` and the discretisation in its
-    metadata; for any other, ``dt`` must be given.
+    NIR says nothing about time steps. A graph that spikelab wrote carries ``dt``, the discretisation and the order of
+    steps in its metadata; for any other, ``dt`` must be given, and cycles are cut as ``nir_order`` says.
+
+    Nodes keep their names, with underscores for dots; those of nested graphs become ``<graph>_<node>``. Weights take
+    torch's default type; neurons' parameters stay in double precision.
 
     Args:
         source: a graph, or the path of a ``.nir`` file.
         dt: length of a step in seconds; None takes the graph's own.
         method: discretisation; None takes the graph's own, else each neuron's default.
+        reset: of neurons of which the graph says nothing: to v_reset, or by subtracting the threshold, as IF and LIF
+            files of Sinabs and some of snnTorch mean it.
+        input_form: "current": the input is constant over a step. "impulse": it is its integral over the step, delivered
+            at once, so that an IF of r = 1 moves by 1 for a spike; frameworks without time steps mean that. None takes
+            the graph's own, else "current".
+        output: name of the Output node that becomes the network's output; needed if there are several and none is
+            called "output". What the others would give out can still be had from ``Network.run``.
+        max_bytes: most bytes of numbers to read from a file.
+        trusted: read the file within this process; see ``nir_file.read_tree``.
 
     Raises:
-        CannotImport: names the file, the node and what to do.
+        CannotImport: names the file, and every node and field that is wrong with what to do.
     """
     where = "graph" if isinstance(source, nir.NIRGraph) else str(source)
-    graph = source if isinstance(source, nir.NIRGraph) else _read(Path(source))
-    noted = _metadata(graph, where)
-    nodes: dict[str, nn.Module] = {}
-    problems = []
+    if reset not in ("value", "subtract"):
+        raise ValueError(f"from_nir: reset = {reset!r} must be 'value' or 'subtract'")
+    if input_form not in (None, "current", "impulse"):
+        raise ValueError(f"from_nir: input_form = {input_form!r} must be 'current' or 'impulse'")
+    if dt is not None and not 0 < dt < math.inf:
+        raise ValueError(f"from_nir: dt = {dt!r} s must be the positive length of a step")
+    checked = _checked(source, where, max_bytes, trusted)
+    graph, shapes, problems = checked.graph, checked.shapes, checked.problems
+    noted = _notes(graph.metadata, problems)
+    reading = Reading(dt, method, reset, input_form, noted.neurons, noted.dt)
+    modules: dict[str, Any] = {}
     for name, node in graph.nodes.items():
-        if isinstance(node, nir.Input | nir.Output):
+        if node.kind in ("", "Input", "Output"):
             continue
         try:
-            nodes[name] = _module(node, noted.get(name, {}), dt, method)
-        except (CannotImport, ValueError) as error:
+            modules[name] = make_module(name, node, shapes, reading)
+        except ValueError as error:
             problems.append(f"{name}: {error}")
+    last = _output(graph, output, problems)
+    order = list(modules)
+    if not problems:
+        order = _order(graph, noted.order, problems)
     if problems:
         raise CannotImport(f"{where} cannot be run:\n  " + "\n  ".join(problems))
-    ends = {name: INPUT for name, node in graph.nodes.items() if isinstance(node, nir.Input)}
-    ends |= {name: OUTPUT for name, node in graph.nodes.items() if isinstance(node, nir.Output) and name == OUTPUT}
-    others = [name for name, node in graph.nodes.items() if isinstance(node, nir.Output) and name != OUTPUT]
-    if OUTPUT not in ends.values() and len(others) == 1:
-        ends[others.pop()] = OUTPUT
-    edges = [(ends.get(a, a), ends.get(b, b)) for a, b in graph.edges if b not in others]
-    return Network(nodes, edges).eval()
+    for tolerated in shapes.tolerated:
+        warnings.warn(f"{where}: {tolerated}", NirWarning, stacklevel=2)
+    return _network(graph, modules, order, last)
 
 
-def _read(path: Path) -> nir.NIRGraph:
-    if not path.exists():
-        raise CannotImport(f"{path}: no such file")
-    try:
-        return nir.read(str(path), type_check=False)
-    except Exception as error:
-        raise CannotImport(f"{path}: not a readable NIR file ({type(error).__name__}: {error})") from error
+def read_nir(source: str | Path, max_bytes: int = MAX_BYTES, trusted: bool = False) -> nir.NIRGraph:
+    """A NIR file as ``nir`` objects, checked as ``from_nir`` checks it, with nested graphs dissolved.
+
+    Unlike ``nir.read`` it never crashes, hangs or fills the memory, and its errors name the node and the field. Nodes
+    of nested graphs are called ``<graph>.<node>``.
+
+    Args:
+        source: path of a ``.nir`` file.
+        max_bytes: most bytes of numbers to read.
+        trusted: read the file within this process; see ``nir_file.read_tree``.
+
+    Raises:
+        CannotImport: names the file, and every node and field that is wrong.
+    """
+    checked = _checked(source, str(source), max_bytes, trusted)
+    if checked.problems:
+        raise CannotImport(f"{source} is no sound NIR graph:\n  " + "\n  ".join(checked.problems))
+    nodes = {name: _nir_node(name, checked) for name in checked.graph.nodes}
+    return nir.NIRGraph(nodes, checked.graph.edges, metadata=checked.graph.metadata, type_check=False)
 
 
-def _metadata(graph: nir.NIRGraph, where: str) -> Mapping[str, Any]:
-    text = (graph.metadata or {}).get("spikelab")
+@dataclass
+class _Checked:
+    graph: Graph
+    shapes: Shapes
+    problems: list[str]
+
+
+def _checked(source: str | Path | nir.NIRGraph, where: str, max_bytes: int, trusted: bool) -> _Checked:
+    if isinstance(source, nir.NIRGraph):
+        tree: Any = tree_of(source)
+    elif isinstance(source, str | Path):
+        tree = read_tree(source, max_bytes, trusted).get("node")
+    else:
+        raise TypeError(f"from_nir: got a {type(source).__name__}; give a path or a nir.NIRGraph")
+    graph, problems = flat_graph(tree)
+    inputs = graph.named("Input")
+    if graph.nodes and len(inputs) != 1:
+        told = (
+            f"has {len(inputs)} Input nodes ({', '.join(inputs)}), but a network has one"
+            if inputs
+            else "has no Input node"
+        )
+        problems.append(f"the graph {told}; give it one, with an edge to where its signal goes")
+    if graph.nodes and not graph.named("Output"):
+        problems.append("the graph has no Output node; give it one, with an edge from what it gives out")
+    for a, b in graph.edges:
+        if a in graph.named("Output"):
+            problems.append(f"{a}: an edge leads from an Output node to {b!r}; let it start at the node before")
+        if b in inputs:
+            problems.append(f"{b}: an edge leads from {a!r} to an Input node; let it end at the node after")
+    shapes = infer_shapes(graph)
+    problems += shapes.problems
+    if not problems:
+        problems += [f"{name}: nothing that starts at the Input node ever arrives here" for name in shapes.unreached]
+    joined, wrong = without_joints(graph)
+    return _Checked(joined, shapes, problems + wrong)
+
+
+@dataclass
+class _Notes:
+    """What spikelab noted when it wrote the graph."""
+
+    neurons: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    order: list[str] | None = None
+    dt: float | None = None
+
+
+def _notes(metadata: Mapping[str, Any], problems: list[str]) -> _Notes:
+    text = metadata.get("spikelab")
     if text is None:
-        return {}
-    text = text.decode() if isinstance(text, bytes) else str(text)
+        return _Notes()
     try:
-        neurons = json.loads(text)["neurons"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CannotImport(f"{where}: metadata 'spikelab' is damaged ({error}); delete it and pass dt") from error
-    return dict(neurons)
+        noted = json.loads(text)
+        neurons, order, dt = noted["neurons"], noted.get("order"), noted.get("dt")
+        sound = all(isinstance(entry, dict) for entry in neurons.values())
+        if not sound or not (order is None or all(isinstance(name, str) for name in order)):
+            raise TypeError("not what spikelab writes")
+        return _Notes(neurons, order, None if dt is None else float(dt))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        problems.append(f"metadata 'spikelab' is damaged ({error}); delete it and pass dt")
+        return _Notes()
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    numbers = np.broadcast_to(np.asarray(value), (2,))
-    return int(numbers[0]), int(numbers[1])
+def _output(graph: Graph, asked: str | None, problems: list[str]) -> str:
+    outputs = graph.named("Output")
+    if asked is not None and asked not in outputs:
+        problems.append(f"no Output node is called {asked!r}; there are {', '.join(outputs) or 'none'}")
+    if asked is None and len(outputs) > 1 and OUTPUT not in outputs:
+        problems.append(f"several Output nodes, {', '.join(outputs)}: say which is meant, as in output={outputs[0]!r}")
+    if asked is not None:
+        return asked
+    return OUTPUT if OUTPUT in outputs else next(iter(outputs), OUTPUT)
 
 
-def _tensor(array: Any) -> torch.Tensor:
-    return torch.as_tensor(np.array(array))
+def _order(graph: Graph, noted: list[str] | None, problems: list[str]) -> list[str]:
+    names = [name for name, node in graph.nodes.items() if node.kind not in ("Input", "Output")]
+    if noted is not None and sorted(noted) == sorted(names):
+        return noted
+    kinds = {name: node.kind for name, node in graph.nodes.items()}
+    neurons = {name for name in names if kinds[name] in NEURONS}
+    delays = {name for name in names if kinds[name] == "Delay"}
+    try:
+        return step_order(names, graph.edges, graph.named("Input")[0], (neurons, delays))
+    except ValueError as error:
+        problems.append(f"the graph cannot be run: {error}")
+        return names
 
 
-def _module(node: nir.NIRNode, noted: Mapping[str, Any], dt: float | None, method: str | None) -> nn.Module:
-    kind = type(node).__name__
-    if kind in _NEURONS:
-        return _neuron(kind, node, noted, dt, method)
-    match node:
-        case nir.Linear() | nir.Affine():
-            dense = Dense(node.weight.shape[1], node.weight.shape[0], bias=isinstance(node, nir.Affine))
-            _fill(dense, node)
-            return dense
-        case nir.Conv2d():
-            padding = node.padding if isinstance(node.padding, str) else _pair(node.padding)
-            out_channels, per_group, *kernel = node.weight.shape
-            convolution = Conv2d(
-                per_group * node.groups, out_channels, tuple(kernel), _pair(node.stride), padding, _pair(node.dilation),
-                node.groups, bias=True,
-            )  # fmt: skip
-            _fill(convolution, node)
-            return convolution
-        case nir.SumPool2d():
-            return SumPool2d(_pair(node.kernel_size), _pair(node.stride), _pair(node.padding))
-        case nir.AvgPool2d():
-            return AvgPool2d(_pair(node.kernel_size), _pair(node.stride), _pair(node.padding))
-        case nir.Flatten():
-            return Flatten()
-    raise CannotImport(f"NIR primitive {kind} is not supported yet")
+def _network(graph: Graph, modules: Mapping[str, Any], order: list[str], last: str) -> Network:
+    names = _names(order)
+    names |= {graph.named("Input")[0]: INPUT, last: OUTPUT}
+    edges = [(names[a], names[b]) for a, b in graph.edges if a in names and b in names]
+    return Network({names[name]: modules[name] for name in order}, edges).eval()
 
 
-def _fill(module: Dense | Conv2d, node: Any) -> None:
-    with torch.no_grad():
-        module.weight.copy_(_tensor(node.weight))
-        if module.bias is not None:
-            module.bias.copy_(_tensor(node.bias))
+def _names(order: list[str]) -> dict[str, str]:
+    """Names that torch and a network allow: no dots, not empty, nothing that means something else."""
+    taken, names = {INPUT, OUTPUT, *dir(nn.ModuleDict())}, {}
+    # a name that can stay as it is goes before one that has to be changed into it
+    for name in sorted(order, key=lambda name: ("." in name or not name, name)):
+        free = name.replace(".", "_") or "node"
+        while free in taken:
+            free += "_"
+        taken.add(free)
+        names[name] = free
+    return names
 
 
-def _neuron(kind: str, node: Any, noted: Mapping[str, Any], dt: float | None, method: str | None) -> nn.Module:
-    step = dt if dt is not None else noted.get("dt")
-    if step is None:
-        raise CannotImport("a NIR graph has no time step; pass dt (seconds)")
-    make = _NEURONS[kind]
-    names = {"tau_mem": "tau"} if kind in ("LIF", "LI") else {}
-    known = make().spec.parameter_names
-    values = {name: _tensor(getattr(node, names.get(name, name))) for name in known}
-    values = {name: value.flatten()[0] if _uniform(value) else value for name, value in values.items()}
-    options = {"method": method or noted.get("method", ""), "input_form": noted.get("input_form", "current")}
-    if "v_threshold" in known:
-        options["reset"] = noted.get("reset") or "value"
-    return make(dt=float(step), **options, **values)
+def _nir_node(name: str, checked: _Checked) -> nir.NIRNode:
+    node, shapes = checked.graph.nodes[name], checked.shapes
+    arriving, leaving = np.array(shapes.arriving[name]), np.array(shapes.leaving[name])
+    fields = {key: np.array(value) if isinstance(value, tuple) else value for key, value in node.fields.items()}
+    match node.kind:
+        case "Input" | "Output":
+            made = getattr(nir, node.kind)(arriving)
+        case "Flatten":
+            made = nir.Flatten({"input": arriving}, *shapes.flattened[name])
+        case "Conv1d" | "Conv2d":
+            # the types that nir works out are wrong for kernels that are not square and for groups
+            options = {key: _plain(value) for key, value in node.fields.items() if key not in ("weight", "bias")}
+            places = shapes.arriving[name][1:]
+            options["input_shape"] = None
+            made = getattr(nir, node.kind)(weight=fields["weight"], bias=fields["bias"], **options)
+            made.input_shape = places if node.kind == "Conv2d" else places[0]
+        case _:
+            made = getattr(nir, node.kind)(**fields)
+    made.input_type, made.output_type = {"input": arriving}, {"output": leaving}
+    made.metadata = node.metadata
+    return made
 
 
-def _uniform(value: torch.Tensor) -> bool:
-    return value.numel() > 0 and bool((value == value.flatten()[0]).all())
+def _plain(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) and len(value) == 1 else value

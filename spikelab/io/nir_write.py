@@ -2,14 +2,16 @@
 
 NIR describes neurons in continuous time and knows neither a time step, nor a refractory time, nor a reset by
 subtraction, nor batch normalisation. Batch normalisation is folded into the weights before it; what else has no NIR
-form is refused by the node's name, all problems at once. How our simulation discretised the equations goes into the
-graph's metadata.
+form is refused by the node's name, all problems at once. How our simulation discretised the equations, and in which
+order it steps the nodes of a cycle, goes into the graph's metadata.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import nir
@@ -17,14 +19,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spikelab.nn import AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Delay, Dense, Flatten, Network, Neuron, SumPool2d
+from spikelab.io.nir_forms import FORMS, Form, nir_parameters, written_method
+from spikelab.io.nir_forms import CannotExport as CannotExport
+from spikelab.nn import (
+    AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv1d,
+    Conv2d,
+    Delay,
+    Dense,
+    Flatten,
+    Network,
+    Neuron,
+    Scale,
+    SumPool2d,
+    Threshold,
+)
 from spikelab.nn.network import INPUT, OUTPUT
-
-Form = Literal["continuous", "euler"]
-
-
-class CannotExport(ValueError):
-    """Some nodes have no NIR form; the message lists every one with its remedy."""
 
 
 def to_nir(
@@ -33,17 +45,22 @@ def to_nir(
     form: Form = "continuous",
     subtractive_reset: Literal["refuse", "metadata"] = "refuse",
     outputs: tuple[str, ...] = (),
+    dt: float | None = None,
 ) -> nir.NIRGraph:
     """The network as a NIR graph.
 
     Args:
         network: in the state in which it is to be deployed; batch normalisation uses its running statistics.
         input_shape: shape of one input step without time and batch, such as (2, 34, 34).
-        form: "continuous" writes the parameters as they are. "euler" writes the parameters with which forward Euler at
-            the network's own ``dt`` makes the very steps that the network makes; most other frameworks read NIR so.
+        form: "continuous" writes the parameters as they are, in double precision. "euler" writes the parameters with
+            which forward Euler at the network's own ``dt`` makes the very steps that the network makes; most other
+            frameworks read NIR so. "portable" is the one such form that most of them agree on: v_leak and v_reset 0,
+            r = tau / dt (gain 1), all neurons of a layer alike, reset to zero; thresholds take up other gains, which
+            rounds them. What cannot take that form is refused.
         subtractive_reset: NIR's neurons reset to a value. "refuse" is an error for a reset by subtraction; "metadata"
             writes the reset's kind into the node's metadata, for readers that look there.
         outputs: further nodes to be given out, as ``output_<node>``.
+        dt: length of a step in seconds, for a network without neurons that has delays; others know their own.
 
     Raises:
         TypeError: for something else than a network, or a shape that is none.
@@ -53,12 +70,21 @@ def to_nir(
         raise TypeError(f"to_nir: got a {type(network).__name__}; put it into a Network first (Network.sequential)")
     if not isinstance(input_shape, tuple | list | torch.Size):
         raise TypeError(f"to_nir: input_shape = {input_shape!r} must be a tuple such as (2, 34, 34)")
-    if form not in ("continuous", "euler"):
-        raise ValueError(f"to_nir: form = {form!r} must be 'continuous' or 'euler'")
+    if form not in FORMS:
+        raise ValueError(f"to_nir: form = {form!r} must be one of {', '.join(map(repr, FORMS))}")
+    taken = [name for name in outputs if f"{OUTPUT}_{name}" in network.nodes]
+    if taken:
+        raise ValueError(
+            f"to_nir: a node is called {OUTPUT}_{taken[0]}, which the output of {taken[0]!r} would be; rename it"
+        )
+    unknown = [name for name in outputs if name not in network.nodes]
+    if unknown:
+        raise ValueError(f"to_nir: outputs names {unknown[0]!r}; the nodes are {', '.join(network.nodes)}")
+    problems: list[str] = []
+    writing = _Writing(form, subtractive_reset, _time_step(network, dt, problems))
     shapes = _shapes(network, input_shape)
     folded = {name: _norm_after(network, name) for name in network.nodes}
     skipped = {norm: weights for weights, norm in folded.items() if norm is not None}
-    problems: list[str] = []
     nodes: dict[str, Any] = {INPUT: nir.Input(np.array(input_shape))}
     for name, module in network.nodes.items():
         if name in skipped:
@@ -67,7 +93,7 @@ def to_nir(
         try:
             norm_name = folded[name]
             norm = None if norm_name is None else network.nodes[norm_name]
-            nodes[name] = _node(module, norm, before, shapes[name], form, subtractive_reset)
+            nodes[name] = _node(module, norm, before, shapes[name], writing)
         except CannotExport as error:
             problems.append(f"{name}: {error}")
     if problems:
@@ -78,8 +104,31 @@ def to_nir(
         nodes[f"{OUTPUT}_{name}"] = nir.Output(np.array(shapes[name]))
         edges.append((skipped.get(name, name), f"{OUTPUT}_{name}"))
     graph = nir.NIRGraph(nodes, edges, type_check=False)
-    graph.metadata = {"spikelab": json.dumps(_discretisation(network, form))}
+    order = [name for name in network.nodes if name not in skipped]
+    graph.metadata = {"spikelab": json.dumps(_discretisation(network, writing, order))}
+    if writing.dt is not None:
+        graph.metadata["dt"] = writing.dt
     return graph
+
+
+@dataclass(frozen=True)
+class _Writing:
+    form: Form
+    subtractive_reset: str
+    dt: float | None
+
+
+def _time_step(network: Network, dt: float | None, problems: list[str]) -> float | None:
+    own = sorted({layer.dt for layer in network.nodes.values() if isinstance(layer, Neuron)})
+    if dt is not None and not 0 < dt < math.inf:
+        raise ValueError(f"to_nir: dt = {dt!r} s must be the positive length of a step")
+    if dt is not None and any(other != dt for other in own):
+        problems.append(
+            f"dt = {dt:g} s, but the neurons step by {', '.join(f'{other:g} s' for other in own)}; leave dt out"
+        )
+    if len(own) > 1:
+        problems.append(f"the neurons step by {', '.join(f'{other:g} s' for other in own)}; give all one dt")
+    return own[0] if own else dt
 
 
 def _shapes(network: Network, input_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
@@ -87,7 +136,9 @@ def _shapes(network: Network, input_shape: tuple[int, ...]) -> dict[str, tuple[i
     network.eval()
     with torch.no_grad():
         example = next((p for p in network.parameters()), torch.zeros(()))
-        outputs, _ = network.run(torch.zeros((1, 1, *input_shape), dtype=example.dtype, device=example.device))
+        # in a cycle it takes some steps until every node has got something
+        steps = max(map(len, network.parts), default=1)
+        outputs, _ = network.run(torch.zeros((steps, 1, *input_shape), dtype=example.dtype, device=example.device))
     network.train(training)
     return {name: tuple(value.shape[2:]) for name, value in outputs.items()}
 
@@ -124,27 +175,16 @@ def _fold(weight: Tensor, bias: Tensor | None, norm: nn.Module | None) -> tuple[
 
 
 def _node(
-    module: nn.Module,
-    norm: nn.Module | None,
-    before: tuple[int, ...],
-    after: tuple[int, ...],
-    form: Form,
-    subtractive_reset: str,
+    module: nn.Module, norm: nn.Module | None, before: tuple[int, ...], after: tuple[int, ...], writing: _Writing
 ) -> nir.NIRNode:
     match module:
         case Neuron():
-            return _neuron(module, after, form, subtractive_reset)
+            return _neuron(module, after, writing)
         case Dense():
             weight, bias = _fold(module.weight, module.bias, norm)
             return nir.Linear(weight) if bias is None else nir.Affine(weight, bias)
-        case Conv2d():
-            if module.padding_mode != "zeros":
-                raise CannotExport(f"padding_mode {module.padding_mode!r} has no NIR form; use 'zeros'")
-            weight, bias = _fold(module.weight, module.bias, norm)
-            bias = np.zeros(len(weight), weight.dtype) if bias is None else bias
-            return nir.Conv2d(
-                before[1:], weight, module.stride, module.padding, module.dilation, module.groups, bias
-            )  # fmt: skip
+        case Conv1d() | Conv2d():
+            return _convolution(module, norm, before, after)
         case SumPool2d() | AvgPool2d():
             if module.ceil_mode:
                 raise CannotExport("ceil_mode has no NIR form; choose sizes that divide")
@@ -153,33 +193,53 @@ def _node(
             padding = module.padding if isinstance(module.padding, tuple) else (module.padding,) * 2
             return kind(*pair, np.array(padding))
         case Flatten():
-            return nir.Flatten({"input": np.array(before)}, start_dim=0, end_dim=-1)
+            return nir.Flatten({"input": np.array(before)}, start_dim=module.start_dim, end_dim=module.end_dim)
+        case Scale():
+            return nir.Scale(np.broadcast_to(_array(module.scale), before).copy())
+        case Threshold():
+            return nir.Threshold(np.broadcast_to(_array(module.threshold), before).copy())
         case Delay():
-            raise CannotExport(
-                "a delay in steps needs the step's length to become seconds; put it in the target's own graph"
-            )
+            if writing.dt is None:
+                raise CannotExport("a delay in steps needs the step's length to become seconds; pass dt")
+            steps = module.steps.cpu().numpy().astype(np.float64)
+            along = steps.reshape(*steps.shape, *[1] * (len(before) - steps.ndim)) if steps.ndim == 1 else steps
+            return nir.Delay(np.broadcast_to(along * writing.dt, before).copy())
         case BatchNorm1d() | BatchNorm2d():
             raise CannotExport("batch normalisation can be folded only into the one Dense or Conv2d right before it")
     raise CannotExport(f"{type(module).__name__} has no NIR form")
 
 
-def _neuron(layer: Neuron, shape: tuple[int, ...], form: Form, subtractive_reset: str) -> nir.NIRNode:
+def _convolution(
+    module: Conv1d | Conv2d, norm: nn.Module | None, before: tuple[int, ...], after: tuple[int, ...]
+) -> nir.NIRNode:
+    if module.padding_mode != "zeros":
+        raise CannotExport(f"padding_mode {module.padding_mode!r} has no NIR form; use 'zeros'")
+    weight, bias = _fold(module.weight, module.bias, norm)
+    bias = np.zeros(len(weight), weight.dtype) if bias is None else bias
+    places: Any = (module.stride, module.padding, module.dilation)
+    if isinstance(module, Conv1d):
+        places = tuple(place if isinstance(place, str) else place[0] for place in places)
+        node = nir.Conv1d(before[1], weight, *places, module.groups, bias)
+    else:
+        node = nir.Conv2d(before[1:], weight, *places, module.groups, bias)
+    # nir works out other types for kernels that are not square and for groups
+    node.input_type, node.output_type = {"input": np.array(before)}, {"output": np.array(after)}
+    return node
+
+
+def _neuron(layer: Neuron, shape: tuple[int, ...], writing: _Writing) -> nir.NIRNode:
     spec, options = layer.spec, layer.options
     if spec.nir is None:
         raise CannotExport(f"NIR has no primitive for the {spec.title.lower()}; use a LIF, or run it in spikelab")
     if layer.refractory:
         raise CannotExport(f"NIR has no refractory time (here {layer.refractory:g} s); set refractory=0")
-    if spec.spikes and options.reset == "subtract" and subtractive_reset == "refuse":
+    if spec.spikes and options.reset == "subtract" and writing.subtractive_reset == "refuse":
         raise CannotExport(
             "NIR resets to a value, this layer subtracts its threshold; train with reset='value', or pass "
             "subtractive_reset='metadata' for readers that look there"
         )
-    values = {name: value.detach().double() for name, value in layer.parameter_values().items()}
-    if options.reset == "zero":
-        values["v_reset"] = torch.zeros_like(values["v_threshold"])
-    if form == "euler":
-        values = _EULER[spec.nir](layer, values)
-    arrays = {name: np.broadcast_to(_array(value.float()), shape).copy() for name, value in values.items()}
+    parameters = nir_parameters(layer, writing.form)
+    arrays = {name: np.broadcast_to(value, shape).copy() for name, value in parameters.items()}
     make: Callable[..., nir.NIRNode] = getattr(nir, spec.nir)
     names = {"tau_mem": "tau"} if spec.nir in ("LIF", "LI") else {}
     node = make(**{names.get(name, name): array for name, array in arrays.items()})
@@ -187,48 +247,17 @@ def _neuron(layer: Neuron, shape: tuple[int, ...], form: Form, subtractive_reset
     return node
 
 
-def _euler_if(layer: Neuron, values: dict[str, Tensor]) -> dict[str, Tensor]:
-    # an impulse adds r · x, forward Euler adds dt · r · x
-    return values | ({"r": values["r"] / layer.dt} if layer.options.input_form == "impulse" else {})
-
-
-def _euler_lif(layer: Neuron, values: dict[str, Tensor]) -> dict[str, Tensor]:
-    tau, dt = values["tau_mem"], layer.dt
-    exact = layer.options.method in ("exact", "exponential_euler")
-    # forward Euler keeps 1 - dt / tau; the exact step keeps exp(-dt / tau) and has the same form with another tau
-    equivalent = dt / -torch.expm1(-dt / tau) if exact else tau
-    gain = equivalent / tau / dt if layer.options.input_form == "impulse" else torch.ones_like(tau)
-    return values | {"tau_mem": equivalent, "r": values["r"] * gain}
-
-
-def _euler_cuba(layer: Neuron, values: dict[str, Tensor]) -> dict[str, Tensor]:
-    if layer.options.method not in ("euler", "semi_implicit_euler") or layer.options.input_form != "current":
-        raise CannotExport(
-            f"a current-based neuron stepped by {layer.options.method!r} with input {layer.options.input_form!r} has "
-            f"no forward-Euler equivalent; train with method='semi_implicit_euler', or write form='continuous'"
-        )
-    return values
-
-
-_EULER = {"IF": _euler_if, "LIF": _euler_lif, "LI": _euler_lif, "CubaLIF": _euler_cuba, "CubaLI": _euler_cuba}
-
-
-def _method_in(form: Form, layer: Neuron) -> str:
-    single = len(layer.spec.states) == 1
-    return "euler" if form == "euler" and single else layer.options.method
-
-
-def _discretisation(network: Network, form: Form) -> dict[str, Any]:
+def _discretisation(network: Network, writing: _Writing, order: list[str]) -> dict[str, Any]:
     layers = {name: node for name, node in network.nodes.items() if isinstance(node, Neuron)}
     return {
-        "form": form,
+        "form": writing.form,
+        "dt": writing.dt,
+        "order": order,
         "neurons": {
             name: {
                 "dt": layer.dt,
-                "method": "euler"
-                if form == "euler" and layer.spec.nir in ("IF", "LIF", "LI")
-                else layer.options.method,
-                "input_form": "current" if form == "euler" else layer.options.input_form,
+                "method": written_method(layer, writing.form),
+                "input_form": "current" if writing.form != "continuous" else layer.options.input_form,
                 "reset": layer.options.reset,
             }
             for name, layer in layers.items()
