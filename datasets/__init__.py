@@ -1,8 +1,9 @@
 """Data sets, one a file.
 
 `spikelab.datasets.roads` makes procedural driving scenes, `spikelab.datasets.camvid` reads real driving video with
-labels and simulates its events. Both give the samples that `spikelab.datasets.segmentation` describes. Importing this
-package imports neither torch nor Numba; the names below are loaded when they are used.
+labels and simulates its events. Both give the samples that `spikelab.datasets.segmentation` describes.
+`spikelab.datasets.mnist` reads MNIST and data sets in its format. Importing this package imports neither torch nor
+Numba; the names below are loaded when they are used.
 """
 
 import importlib
@@ -12,19 +13,33 @@ if TYPE_CHECKING:
     from spikelab.datasets.augmentation import Augmentation
     from spikelab.datasets.cache import CacheFileError
     from spikelab.datasets.camvid import CamVidDriving
+    from spikelab.datasets.mnist import MNIST, FashionMNIST, NotMNIST
     from spikelab.datasets.roads import Roads
     from spikelab.datasets.segmentation import SegmentationDataset, SegmentationSample
 
 _HOMES = {
+    "MNIST": "mnist",
     "Augmentation": "augmentation",
     "CacheFileError": "cache",
     "CamVidDriving": "camvid",
+    "FashionMNIST": "mnist",
+    "NotMNIST": "mnist",
     "Roads": "roads",
     "SegmentationDataset": "segmentation",
     "SegmentationSample": "segmentation",
 }
 
-__all__ = ["Augmentation", "CacheFileError", "CamVidDriving", "Roads", "SegmentationDataset", "SegmentationSample"]
+__all__ = [
+    "MNIST",
+    "Augmentation",
+    "CacheFileError",
+    "CamVidDriving",
+    "FashionMNIST",
+    "NotMNIST",
+    "Roads",
+    "SegmentationDataset",
+    "SegmentationSample",
+]
 
 
 def __getattr__(name: str) -> Any:
