@@ -6,6 +6,7 @@ from spikelab.nn.code import delta_code as delta_code
 from spikelab.nn.code import first_spike_time as first_spike_time
 from spikelab.nn.code import latency_code as latency_code
 from spikelab.nn.code import rate_code as rate_code
+from spikelab.nn.code import regular_rate_code as regular_rate_code
 from spikelab.nn.code import spike_count as spike_count
 from spikelab.nn.code import spike_rate as spike_rate
 from spikelab.nn.connect import AvgPool2d as AvgPool2d

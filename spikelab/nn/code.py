@@ -31,6 +31,34 @@ def rate_code(values: Tensor, steps: int, generator: torch.Generator | None = No
     return (draws < values).to(values.dtype)
 
 
+def regular_rate_code(values: Tensor, steps: int, levels: int = 255) -> Tensor:
+    """Evenly spaced spikes, as many as ``values`` asks for: nothing is random.
+
+    Each value is rounded to a whole number of ``levels`` and added at every step to a sum that starts at half of
+    ``levels``; where the sum reaches ``levels``, there is a spike and ``levels`` is taken off: an integrate-and-fire
+    neuron with whole numbers. So the count is never more than one spike off, and a microcontroller repeats the very
+    same spikes with one small integer for each value.
+
+    Args:
+        values: [B, ...] in 0 to 1: 1 spikes at every step, 0 never.
+        steps: number of time steps T.
+        levels: resolution of the values; 255 keeps an 8-bit picture as it is.
+
+    Returns:
+        spike train [T, B, ...].
+
+    Raises:
+        ValueError: for values outside 0 to 1, or less than one step or level.
+    """
+    _require_unit_interval(values, "regular_rate_code")
+    if steps < 1 or levels < 1:
+        raise ValueError(f"regular_rate_code: steps = {steps} and levels = {levels} must be at least 1")
+    moments = torch.arange(steps + 1, device=values.device)
+    counts = (moments[:, None] * torch.arange(levels + 1, device=values.device) + levels // 2) // levels
+    spikes = counts.diff(dim=0).to(values.dtype)  # [T, levels + 1]: the train of each level
+    return spikes[:, (values * levels).round().long()]
+
+
 def latency_code(values: Tensor, steps: int) -> Tensor:
     """One spike each, the earlier the larger the value; value 0 stays silent.
 
