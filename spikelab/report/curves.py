@@ -41,11 +41,14 @@ def draw_curves(folder: RunFolder, path: str | Path) -> None:
     loss.plot(*_points(validations, "loss"), "o-", markersize=3, color="C1", label="validation")
     loss.set(xlabel="step", ylabel="loss", title="Loss", ylim=(0, None))
     loss.legend(frameon=False)
-    for key, label in (("mean_iou", "mean IoU"), ("pixel_accuracy", "pixel accuracy")):
+    for key, label in (("mean_iou", "mean IoU"), ("pixel_accuracy", "pixel accuracy"), ("accuracy", "accuracy")):
         places, values = _points(validations, key)
+        if not places:
+            continue
         score.plot(places, [100 * value for value in values], "o-", markersize=3, label=label)
     score.set(xlabel="step", ylabel="percent", title="Validation", ylim=(0, 101))
-    score.legend(frameon=False, loc="lower right")
+    if score.lines:
+        score.legend(frameon=False, loc="lower right")
     rate.plot(*_points(steps, "learning_rate"), color="C2")
     rate.set(xlabel="step", ylabel="learning rate", title="Learning rate", ylim=(0, None))
     for axes in (loss, score, rate):

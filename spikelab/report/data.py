@@ -33,9 +33,10 @@ def check(settings: DataCheck) -> dict[str, Any]:
     """Read every sample of each split.
 
     Returns:
-        As `make`, and for each split the size of its pictures, the share of labelled pixels of each class, how many
-        samples each condition has, the mean number of events, and the `problems` found: samples whose shape or dtype
-        differs, values that are not finite, frames outside 0 to 1, labels that are no class, classes that are absent.
+        As `make`, and for each split the size of its pictures, the share of labelled pixels (or of samples, where each
+        has one label) of each class, how many samples each condition has, the mean number of events where there are
+        any, and the `problems` found: samples whose shape or dtype differs, values that are not finite, frames or
+        images outside 0 to 1, labels that are no class, classes that are absent.
 
     Raises:
         CacheFileError: If a cached file is damaged.
@@ -63,18 +64,21 @@ def _survey(dataset: Any) -> dict[str, Any]:
         found = dataset.conditions(index) if hasattr(dataset, "conditions") else ()
         conditions.update([found] if isinstance(found, str) else found)
         raw = dataset.raw(index).events if hasattr(dataset, "raw") else None
-        events += len(raw) if raw is not None else float(sample["events"].sum())
+        if "events" in sample:
+            events += len(raw) if raw is not None else float(sample["events"].sum())
     shares = counts / counts.sum().clamp(min=1)
+    labelled = "pixel" if first["label"].dim() else "sample"
     problems += [
-        f"no pixel of class {name!r}" for name, count in zip(dataset.class_names, counts, strict=True) if not count
+        f"no {labelled} of class {name!r}" for name, count in zip(dataset.class_names, counts, strict=True) if not count
     ]
-    return {
-        "size": list(first["label"].shape),
+    figures = {
+        "size": list(first["label"].shape or first["image"].shape[-2:]),
+        "labelled": labelled,
         "classes": {name: float(share) for name, share in zip(dataset.class_names, shares, strict=True)},
         "conditions": dict(conditions),
-        "events_per_sample": events / len(dataset),
         "problems": problems,
     }
+    return figures | ({"events_per_sample": events / len(dataset)} if "events" in first else {})
 
 
 def _faults(sample: Mapping[str, Any], first: Mapping[str, Any], dataset: Any) -> list[str]:
@@ -85,12 +89,15 @@ def _faults(sample: Mapping[str, Any], first: Mapping[str, Any], dataset: Any) -
             faults.append(f"{key} is {list(value.shape)} {value.dtype}, in sample 0 it is {expected}")
         if value.is_floating_point() and not value.isfinite().all():
             faults.append(f"{key} holds values that are not finite")
-    if sample["frame"].min() < 0 or sample["frame"].max() > 1:
-        faults.append(f"frame goes from {float(sample['frame'].min())} to {float(sample['frame'].max())}, not 0 to 1")
-    if sample["events"].min() < 0:
+    for key in ("frame", "image"):
+        if key in sample and (sample[key].min() < 0 or sample[key].max() > 1):
+            faults.append(f"{key} goes from {float(sample[key].min())} to {float(sample[key].max())}, not 0 to 1")
+    if "events" in sample and sample["events"].min() < 0:
         faults.append("events holds negative values")
     label = sample["label"]
-    unknown = ((label < 0) | (label >= len(dataset.class_names))) & (label != dataset.ignore_index)
+    unknown = (label < 0) | (label >= len(dataset.class_names))
+    if hasattr(dataset, "ignore_index"):
+        unknown &= label != dataset.ignore_index
     if unknown.any():
         faults.append(f"label {int(label[unknown][0])} is no class (0 to {len(dataset.class_names) - 1})")
     return faults

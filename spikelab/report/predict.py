@@ -13,6 +13,7 @@ from spikelab.learn.environment import set_threads
 from spikelab.learn.loading import to_device
 from spikelab.learn.metrics import figures_of
 from spikelab.learn.restore import load_run, open_evaluation_data
+from spikelab.report.class_prediction import predict_class
 from spikelab.report.overlay import class_picture, events_picture, frame_picture, side_by_side
 from spikelab.settings import Predict
 
@@ -24,12 +25,13 @@ def predict(settings: Predict) -> dict[str, Any]:
         settings: The run, the data, which samples.
 
     Returns:
-        `files`, and for each sample its mean IoU and pixel accuracy (of the classes that it shows).
+        `files`, and for each sample its mean IoU and pixel accuracy (of the classes that it shows), or what
+        `spikelab.report.class_prediction.predict_class` says of it.
 
     Raises:
         RunError: If the run is not there.
         CheckpointError: If its checkpoint is damaged or does not fit.
-        ValueError: If the data has other classes, or has no such sample.
+        ValueError: If the data has other classes, or has no such sample; or `maps` of samples with one class each.
     """
     device = pick_device(settings.device)
     set_threads(settings.threads)
@@ -37,8 +39,16 @@ def predict(settings: Predict) -> dict[str, Any]:
     name, dataset = open_evaluation_data(run, settings.data)
     folder = Path(settings.folder or run.folder.path / "predictions")
     folder.mkdir(parents=True, exist_ok=True)
-    files, samples = [], []
+    files: list[Path] = []
+    samples: list[dict[str, Any]] = []
+    one_class = run.settings.task == "classification"
+    if one_class and settings.maps:
+        raise ValueError("maps: a sample of a classification has one class, and so no map of classes; leave maps out")
     for index in _choose(settings, len(dataset)):
+        if one_class:
+            files.append(folder / f"{name}-{settings.data.split}-{index:05d}.png")
+            samples.append(predict_class(run, dataset, index, files[-1], settings.scale, device))
+            continue
         sample = dataset[index]
         with torch.no_grad():
             output = run.task.forward(run.model, to_device(default_collate([sample]), device))

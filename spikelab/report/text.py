@@ -15,13 +15,20 @@ def training(figures: Figures) -> str:
     if best.get("mean_iou") is not None:
         score = f"mean IoU {percent(best['mean_iou'])} %, pixel accuracy {percent(best['pixel_accuracy'])} %"
         lines.append(f"best validation, epoch {best['epoch']}: {score}")
+    if best.get("accuracy") is not None:
+        lines.append(f"best validation, epoch {best['epoch']}: accuracy {percent(best['accuracy'])} %")
     folder = figures["folder"]
     lines.append(f"{folder}: next, spikelab eval {folder}   or   spikelab predict {folder}")
     return "\n".join(lines)
 
 
 def evaluation(figures: Figures, markdown: bool = False) -> str:
-    """IoU per class, mean IoU and pixel accuracy in percent: over the whole split, and for each condition."""
+    """IoU per class, mean IoU and pixel accuracy in percent: over the whole split, and for each condition.
+
+    Of a classification: accuracy, and for each class the share recognised and what it was taken for.
+    """
+    if "class_accuracy" in figures:
+        return _classification(figures, markdown)
     columns: dict[str, Figures] = {"all": figures, **figures.get("conditions", {})}
     rows: list[list[object]] = []
     for name in figures["iou"]:
@@ -33,6 +40,27 @@ def evaluation(figures: Figures, markdown: bool = False) -> str:
     text = [f"{title}: IoU in percent", render(["class", *columns], rows, markdown)]
     if figures["absent_classes"]:
         text.append(f"no labelled pixel, and so not in the mean: {', '.join(figures['absent_classes'])}")
+    if "energy" in figures:
+        text.append("per sample:\n" + _tree(figures["energy"], "  "))
+    return "\n".join(text)
+
+
+def _classification(figures: Figures, markdown: bool) -> str:
+    names = list(figures["class_accuracy"])
+    matrix = figures["confusion_matrix"]
+    rows: list[list[object]] = []
+    for name, counts in zip(names, matrix, strict=True):
+        recognised, precision = percent(figures["class_accuracy"][name]), percent(figures["precision"][name])
+        rows.append([name, recognised, precision, *counts])
+    rows.append(["all", percent(figures["accuracy"]), None, *(sum(column) for column in zip(*matrix, strict=True))])
+    title = f"{figures['run']} ({figures['model']}, step {figures['step']}) on {figures['dataset']}/{figures['split']}"
+    header = ["class", "recognised, %", "precision, %", *(f"as {name}" for name in names)]
+    text = [
+        f"{title}: accuracy {percent(figures['accuracy'])} % of {figures['samples']} samples",
+        render(header, rows, markdown),
+    ]
+    if figures["absent_classes"]:
+        text.append(f"no sample: {', '.join(figures['absent_classes'])}")
     if "energy" in figures:
         text.append("per sample:\n" + _tree(figures["energy"], "  "))
     return "\n".join(text)
@@ -58,9 +86,12 @@ def data(figures: Figures) -> str:
     first = next(iter(splits.values()))
     if "classes" in first:
         rows.append(["size", *("x".join(map(str, split["size"])) for split in splits.values())])
-        rows.append(["events per sample", *(f"{split['events_per_sample']:.0f}" for split in splits.values())])
+        if "events_per_sample" in first:
+            rows.append(["events per sample", *(f"{split['events_per_sample']:.0f}" for split in splits.values())])
         for name in first["classes"]:
-            rows.append([f"{name}, % of pixels", *(percent(split["classes"][name]) for split in splits.values())])
+            rows.append(
+                [f"{name}, % of {first['labelled']}s", *(percent(split["classes"][name]) for split in splits.values())]
+            )
         for name in sorted({name for split in splits.values() for name in split["conditions"]}):
             rows.append([f"{name}, samples", *(split["conditions"].get(name, 0) for split in splits.values())])
     text.append(render(["", *splits], rows))
