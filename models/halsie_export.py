@@ -11,13 +11,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import nir
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from spikelab import __version__
 from spikelab.io.atomic import write_json_atomically
+from spikelab.io.nir_save import write_nir
 from spikelab.io.nir_write import to_nir
 from spikelab.models.halsie import Halsie, SpikingEncoder
 
@@ -73,7 +73,7 @@ def _export(model: Halsie, folder: Path, height: int, width: int) -> dict[str, A
         graph = to_nir(
             model.events.network, tuple(events.shape[2:]), form="euler", outputs=tuple(model.events.readouts)
         )
-        nir.write(str(folder / "events.nir"), graph)
+        write_nir(folder / "events.nir", graph)
         layers = [m for m in model.events.network.nodes.values() if hasattr(m, "dt")]
         manifest["spiking_branch"] = {
             "file": "events.nir",
