@@ -20,10 +20,13 @@ from torch import Tensor, nn
 from spikelab.models.halsie import Halsie, SpikingEncoder
 from spikelab.nn import Neuron
 from spikelab.nn.network import INPUT
+from spikelab.nn.operation_costs import TABLES, UPDATE_IN_MACS
 from spikelab.nn.operations import dense_operations, synaptic_operations
 
-MAC_JOULE = 4.6e-12
-AC_JOULE = 0.9e-12
+_COSTS = TABLES["45nm_float32"]
+assert _COSTS.multiply_accumulate is not None
+MAC_JOULE = _COSTS.multiply_accumulate.typical
+AC_JOULE = _COSTS.accumulate.typical
 
 
 def energy(model: Halsie, events: Tensor, frame: Tensor) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def energy(model: Halsie, events: Tensor, frame: Tensor) -> dict[str, Any]:
     first = next(iter(layers), None)
     usual = sum(layer["dense_macs"] * layer["steps"] * layer["input_rate"] * AC_JOULE for layer in layers.values())
     conservative = usual
-    counted = spiking.get("membrane_updates", 0.0) * 2 * MAC_JOULE
+    counted = spiking.get("membrane_updates", 0.0) * UPDATE_IN_MACS * MAC_JOULE
     for name, layer in layers.items():
         counted += layer["synaptic_operations"] * (MAC_JOULE if name == first else AC_JOULE)
     if first is not None:
