@@ -44,7 +44,7 @@ def _array(value: Any) -> np.ndarray:
     wrong = array[~np.isfinite(array)]
     if wrong.size:
         raise _Wrong(f"holds {wrong.flat[0]} ({wrong.size} of {array.size} values are not finite)")
-    if array.dtype.kind == "f" and float(np.abs(array).max()) > np.finfo(np.float32).max:
+    if array.dtype.kind == "f" and float(np.abs(array).max()) > float(np.finfo(np.float32).max):
         raise _Wrong(f"holds {np.abs(array).max():g}, which is more than single precision can hold")
     return array
 
@@ -62,7 +62,7 @@ def _positive(value: Any) -> np.ndarray:
     if wrong.size:
         raise _Wrong(f"= {wrong.flat[0]} s, but a time constant must be > 0 ({wrong.size} of {array.size} values)")
     # what is too small for single precision would become zero
-    if float(array.min()) < np.finfo(np.float32).tiny:
+    if float(array.min()) < float(np.finfo(np.float32).tiny):
         raise _Wrong(f"= {array.min():g} s is too small for single precision")
     return array
 

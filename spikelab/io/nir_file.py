@@ -14,8 +14,10 @@ from spikelab.io.nir_process import receive
 
 #: Most bytes of numbers that are read from one file unless more are allowed.
 MAX_BYTES = 2 << 30
-#: A sound file of this many bytes is read well within a second of processor time.
-_BYTES_A_SECOND = 10 << 20
+#: What reads a file, after Python's own name. -P: modules are found where this process finds them.
+_COMMAND = ["-P", "-m", "spikelab.io.nir_process"]
+#: Processor time that any file may take, and how many bytes of a sound one are read well within one more second.
+_SECONDS, _BYTES_A_SECOND = 10, 10 << 20
 
 
 class CannotImport(ValueError):
@@ -54,9 +56,8 @@ def _unreadable(path: Path, why: str) -> CannotImport:
 def _in_another_process(path: Path, max_bytes: int) -> Tree:
     if not sys.executable:
         raise CannotImport(f"{path}: there is no Python to read it in a process of its own; pass trusted=True")
-    seconds = 10 + path.stat().st_size / _BYTES_A_SECOND
-    # -P: modules are found where this process finds them, not in the current folder
-    command = [sys.executable, "-P", "-m", "spikelab.io.nir_process", str(path.resolve()), str(max_bytes), str(seconds)]
+    seconds = _SECONDS + path.stat().st_size / _BYTES_A_SECOND
+    command = [sys.executable, *_COMMAND, str(path.resolve()), str(max_bytes), str(seconds)]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path),
         "HDF5_PLUGIN_PRELOAD": "::",  # never load a plug-in

@@ -22,11 +22,12 @@ _TYPES = ("input_type", "output_type")
 
 @dataclass
 class Node:
-    """A primitive, its checked fields and what its file notes beside them."""
+    """A primitive, its checked fields and what its file notes beside them; a broken one has no fields."""
 
     kind: str
     fields: dict[str, Any]
     metadata: dict[str, Any]
+    broken: bool = False
 
 
 @dataclass
@@ -90,7 +91,7 @@ def flat_graph(tree: Any) -> tuple[Graph, list[str]]:
         return graph, [tree.why if isinstance(tree, Damaged) else "holds no group 'node', so no NIR graph"]
     kind = tree.get("type")
     if kind != "NIRGraph":
-        told = f"is a single {kind}" if isinstance(kind, str) else "says no type"
+        told = f"is a single {kind}" if isinstance(kind, str) else _no_type(tree, kind)
         return graph, [f"the outermost node {told}; write a NIRGraph (nir.NIRGraph.from_list)"]
     _gather(tree, "", graph, problems)
     graph.metadata = _metadata(tree.get("metadata"), "", problems)
@@ -144,7 +145,8 @@ def _add_node(member: Mapping[str, Any], kind: str, place: str, graph: Graph, pr
     problems += [f"{place}: {problem}" for problem in wrong]
     if place in graph.nodes:
         problems.append(f"{place}: two nodes get this name when nested graphs are dissolved; rename one")
-    graph.nodes[place] = Node(kind if not wrong else "", fields, _metadata(member.get("metadata"), place, problems))
+    metadata = _metadata(member.get("metadata"), place, problems)
+    graph.nodes[place] = Node(kind, {} if wrong else fields, metadata, bool(wrong))
 
 
 def _end(member: Mapping[str, Any], kind: str, place: str, problems: list[str]) -> str:

@@ -69,12 +69,15 @@ def extract(path: str, max_bytes: int, before_reading: Callable[[int], None] = l
         tree = _group(file.id, plan, 0)
         before_reading(plan.declared)
         for parent, name, dataset in plan.data:
+            text = plan.text
             try:
                 parent[name] = _read(dataset, plan, os.path.getsize(path))
             except MemoryError:
                 parent[name] = Damaged("takes more memory than the size it declares")
             except (OSError, RuntimeError, TypeError, ValueError, KeyError, UnicodeError) as error:
                 parent[name] = Damaged(f"cannot be read ({short(error)})")
+            if isinstance(parent[name], Damaged):
+                plan.text = text
         return tree
 
 

@@ -77,7 +77,7 @@ def from_nir(
     reading = Reading(dt, method, reset, input_form, noted.neurons, noted.dt)
     modules: dict[str, Any] = {}
     for name, node in graph.nodes.items():
-        if node.kind in ("", "Input", "Output"):
+        if node.broken or node.kind in ("Input", "Output"):
             continue
         try:
             modules[name] = make_module(name, node, shapes, reading)
@@ -131,13 +131,10 @@ def _checked(source: str | Path | nir.NIRGraph, where: str, max_bytes: int, trus
         raise TypeError(f"from_nir: got a {type(source).__name__}; give a path or a nir.NIRGraph")
     graph, problems = flat_graph(tree)
     inputs = graph.named("Input")
-    if graph.nodes and len(inputs) != 1:
-        told = (
-            f"has {len(inputs)} Input nodes ({', '.join(inputs)}), but a network has one"
-            if inputs
-            else "has no Input node"
-        )
-        problems.append(f"the graph {told}; give it one, with an edge to where its signal goes")
+    if graph.nodes and not inputs:
+        problems.append("the graph has no Input node; give it one, with an edge to where its signal goes")
+    if len(inputs) > 1:
+        problems.append(f"the graph has {len(inputs)} Input nodes, {', '.join(inputs)}; join them into one signal")
     if graph.nodes and not graph.named("Output"):
         problems.append("the graph has no Output node; give it one, with an edge from what it gives out")
     for a, b in graph.edges:
@@ -150,7 +147,7 @@ def _checked(source: str | Path | nir.NIRGraph, where: str, max_bytes: int, trus
     if not problems:
         problems += [f"{name}: nothing that starts at the Input node ever arrives here" for name in shapes.unreached]
     joined, wrong = without_joints(graph)
-    return _Checked(joined, shapes, problems + wrong)
+    return _Checked(joined, shapes, problems or wrong)
 
 
 @dataclass
@@ -169,13 +166,18 @@ def _notes(metadata: Mapping[str, Any], problems: list[str]) -> _Notes:
     try:
         noted = json.loads(text)
         neurons, order, dt = noted["neurons"], noted.get("order"), noted.get("dt")
-        sound = all(isinstance(entry, dict) for entry in neurons.values())
+        sound = isinstance(neurons, dict) and all(map(_is_neuron, neurons.values()))
         if not sound or not (order is None or all(isinstance(name, str) for name in order)):
             raise TypeError("not what spikelab writes")
         return _Notes(neurons, order, None if dt is None else float(dt))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         problems.append(f"metadata 'spikelab' is damaged ({error}); delete it and pass dt")
         return _Notes()
+
+
+def _is_neuron(entry: Any) -> bool:
+    kinds = {"dt": int | float, "method": str, "input_form": str, "reset": str}
+    return isinstance(entry, dict) and all(isinstance(entry[name], kinds[name]) for name in set(kinds) & set(entry))
 
 
 def _output(graph: Graph, asked: str | None, problems: list[str]) -> str:

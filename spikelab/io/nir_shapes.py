@@ -43,7 +43,7 @@ class _Misfit(ValueError):
 def infer_shapes(graph: Graph) -> Shapes:
     """Follows every edge from the input on."""
     shapes, targets = Shapes(), graph.targets()
-    waiting = deque(graph.named("Input"))
+    waiting = deque(name for name in graph.named("Input") if not graph.nodes[name].broken)
     for name in waiting:
         shapes.arriving[name] = graph.nodes[name].fields["shape"]
     while waiting:
@@ -70,6 +70,8 @@ def _check_edges(graph: Graph, shapes: Shapes) -> None:
 
 def wanted(node: Node) -> Shape | None:
     """The shape that a node needs to get, as far as its own fields tell."""
+    if node.broken:
+        return None
     if node.kind in ("Input", "Output"):
         return node.fields["shape"]
     if node.kind in ("Affine", "Linear"):
@@ -84,10 +86,10 @@ def wanted(node: Node) -> Shape | None:
 
 def _pass(name: str, graph: Graph, targets: list[str], shapes: Shapes) -> Shape | None:
     node, arriving = graph.nodes[name], shapes.arriving[name]
+    if node.broken:
+        return None
     try:
         match node.kind:
-            case "":
-                return None
             case "Input" | "Output":
                 return _marker(name, node, arriving, [wanted(graph.nodes[target]) for target in targets], shapes)
             case "Affine" | "Linear":
@@ -112,7 +114,7 @@ def _require(arriving: Shape, expected: Shape | None, what: str) -> None:
     if expected is not None and arriving != expected:
         flat = math.prod(arriving) == math.prod(expected) and len(expected) == 1
         remedy = "; put a Flatten before it" if flat else ""
-        raise _Misfit(f"{list(arriving)} arrives, but {what} needs {list(expected)}{remedy}")
+        raise _Misfit(f"{list(arriving)} arrives, but {list(expected)} is needed ({what}){remedy}")
 
 
 def _same_but_ones(a: Shape, b: Shape) -> bool:
