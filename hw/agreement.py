@@ -92,6 +92,6 @@ def compare_layers(lowered: Lowered, real: Mapping[str, Tensor], integer: Mappin
                 float((integer_rates == 0).double().mean()),
                 float(((integer_rates == 0) & (rates > 0)).double().mean()),
                 float((integer_rates >= 1).double().mean()),
-            )  # fmt: skip
+            )
         )
     return found

@@ -15,7 +15,19 @@ from torch import Tensor, nn
 
 from spikelab.hw.connections import convolved_shape, pooled_shape
 from spikelab.hw.step_form import CannotLower
-from spikelab.nn import AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Delay, Dense, Flatten, MaxPool2d, SumPool2d
+from spikelab.nn import (
+    AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv1d,
+    Conv2d,
+    Delay,
+    Dense,
+    Flatten,
+    MaxPool2d,
+    Scale,
+    SumPool2d,
+)
 
 #: A chain is written out as a matrix up to so many weights.
 LARGEST_MATRIX = 2**24
@@ -65,7 +77,10 @@ class LinearPath:
         """
         match module:
             case Flatten():
-                return replace(self, shape=(math.prod(self.shape),))
+                shape = torch.empty(self.shape, device="meta").flatten(module.start_dim, module.end_dim).shape
+                return replace(self, shape=tuple(shape))
+            case Scale():
+                return self.gained(module.scale)
             case nn.Identity() | nn.Dropout():
                 return self
             case Delay():
@@ -84,7 +99,7 @@ class LinearPath:
                 return self._pooled(module)
             case BatchNorm1d() | BatchNorm2d():
                 return self.gained(_norm_scale(module, len(self.shape)))
-        if not isinstance(module, Dense | Conv2d | AvgPool2d) and not getattr(module, "linear", False):
+        if not isinstance(module, Dense | Conv1d | Conv2d | AvgPool2d):
             raise CannotLower(
                 f"is a {type(module).__name__}, which is neither linear nor a neuron that has an integer form"
             )
@@ -92,13 +107,15 @@ class LinearPath:
 
     def _delayed(self, module: Delay) -> LinearPath:
         steps = module.steps
-        if steps.dim() == 0 or bool((steps == steps[0]).all()):
+        if bool((steps == steps.reshape(-1)[:1]).all()):
             return replace(self, delay=self.delay + int(steps.reshape(-1)[0]))
         if not self.plain or self.pool != (1, 1):
             raise CannotLower("delays its elements differently after weights; put the Delay before them")
-        if len(steps) != self.shape[0]:
-            raise CannotLower(f"has {len(steps)} delays for a source of shape {list(self.shape)}")
-        each = steps.repeat_interleave(math.prod(self.shape[1:]))
+        per_channel = steps.reshape(-1, *[1] * (len(self.shape) - 1)) if steps.dim() == 1 else steps
+        try:
+            each = per_channel.broadcast_to(self.shape).reshape(-1)
+        except RuntimeError:
+            raise CannotLower(f"has delays {list(steps.shape)} for a source of shape {list(self.shape)}") from None
         return replace(self, delays=each if self.delays is None else self.delays + each)
 
     def _convolved(self, module: Conv2d) -> LinearPath:

@@ -23,7 +23,7 @@ from spikelab.hw.real_graph import LoweringError, RealConnection, RealGraph, Rea
 from spikelab.hw.retime import CannotRetime, lags
 from spikelab.hw.scales import METHODS, Method, Scales, Weights, choose_scales
 from spikelab.hw.step_form import CannotLower
-from spikelab.io.nir_read import from_nir
+from spikelab.io.nir_read import from_nir, read_nir
 from spikelab.nn import Network
 from spikelab.nn.network import INPUT
 
@@ -159,12 +159,22 @@ def _network(
         if shape is None:
             raise ValueError("lower: a network does not know the shape of its input; give input_shape, as (2, 34, 34)")
         return source, tuple(shape)
-    network = from_nir(source, dt)
-    if shape is None:
-        graph = source if isinstance(source, nir.NIRGraph) else nir.read(str(source), type_check=False)
-        ends = [node for node in graph.nodes.values() if isinstance(node, nir.Input)]
-        shape = tuple(int(n) for n in np.asarray(ends[0].input_type["input"]).reshape(-1))
-    return network, tuple(shape)
+    return from_nir(source, dt), shape or nir_input_shape(source)
+
+
+def nir_input_shape(source: nir.NIRGraph | str | Path) -> tuple[int, ...]:
+    """Shape of one input step of a NIR graph or file.
+
+    Raises:
+        LoweringError: if it has several inputs.
+        CannotImport: if a file cannot be read.
+    """
+    graph = source if isinstance(source, nir.NIRGraph) else read_nir(source)
+    ends = {name: node for name, node in graph.nodes.items() if isinstance(node, nir.Input)}
+    if len(ends) != 1:
+        raise LoweringError(f"has {len(ends)} inputs ({', '.join(ends)}); a network here has one")
+    (end,) = ends.values()
+    return tuple(int(n) for n in np.asarray(end.input_type["input"]).reshape(-1))
 
 
 def lower_real(
@@ -203,14 +213,19 @@ class _Lowering:
             trained[population.name] = fitted.before_rounding
             scale = tuple(Fraction(float(unit)) for unit in scales.unit)
             populations.append(
-                Population(population.name, fitted.neuron, population.shape, dict(fitted.parameters), scale)
+                Population(
+                    population.name,
+                    fitted.neuron,
+                    population.shape,
+                    {**fitted.parameters, **self._late_start(population, lag.get(population.name, 0))},
+                    scale,
+                )
             )
             for c, path, exponent in zip(into, factored, scales.exponents, strict=True):
                 made = self._connection(c, path, population, scales.unit, exponent, lag)
                 if made is not None:
                     connections.append(made[0])
                     weights.append(made[1])
-        self._late_biases(lag)
         outputs = [
             Output(name, name, MESSAGE if self._of(name).form.spikes else MEMBRANE, lag.get(name, 0))
             for name in self.real.outputs
@@ -251,13 +266,17 @@ class _Lowering:
             self.problems.append(str(error))
             return {}
 
-    def _late_biases(self, lag: Mapping[str, int]) -> None:
-        for p in self.real.populations:
-            biased = any(bool((value != 0).any()) for value in (p.bias, p.form.bias, p.form.bias_syn))
-            if lag.get(p.name, 0) and biased:
-                self.notes.append(
-                    f"{p.name}: runs {lag[p.name]} steps later than in the network, but its bias acts from the first"
-                )
+    def _late_start(self, p: RealPopulation, steps: int) -> Mapping[str, int]:
+        """What keeps a population that lags, and that a bias moves, at rest until its first step comes."""
+        biased = any(bool((value != 0).any()) for value in (p.bias, p.form.bias, p.form.bias_syn))
+        if not steps or not biased:
+            return {}
+        found = self.profile.started_late(steps)
+        if found is None:
+            self.notes.append(
+                f"{p.name}: runs {steps} steps later than in the network, but its bias acts from the first"
+            )
+        return found or {}
 
     def _factored(self, c: RealConnection, population: RealPopulation) -> LinearPath:
         return c.path.gained(self.profile.input_factor(population))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from spikelab.hw.linear_path import LinearPath, call_in_double, path_from
 from spikelab.hw.step_form import CannotLower, StepForm, step_form
-from spikelab.nn import Delay, Network, Neuron
+from spikelab.nn import Delay, Network, Neuron, Threshold
 from spikelab.nn.network import INPUT, OUTPUT
 
 
@@ -101,7 +101,7 @@ def real_graph(network: Network, input_shape: tuple[int, ...], outputs: tuple[st
                 f"{name}: is given out but is no layer of neurons; end the network with a LIF, or with a LI whose "
                 f"membrane is read"
             )
-    steps = {layer.dt for layer in walk.layers.values()}
+    steps = {layer.dt for layer in walk.layers.values() if isinstance(layer, Neuron)}
     if len(steps) > 1:
         walk.problems.append(f"the layers have time steps of {sorted(steps)} s; an integer graph has one: set one dt")
     if walk.problems:
@@ -117,7 +117,7 @@ class _Walk:
         self.network, self.input_shape = network, tuple(input_shape)
         self.part = {name: place for place, names in enumerate(network.parts) for name in names}
         nodes = {name: network.nodes[name] for name in self.part}
-        self.layers = {name: node for name, node in nodes.items() if isinstance(node, Neuron)}
+        self.layers = {name: node for name, node in nodes.items() if isinstance(node, Neuron | Threshold)}
         self.shapes: dict[str, tuple[int, ...]] = {INPUT: self.input_shape}
         self.problems: list[str] = []
         if not self.layers:

@@ -24,7 +24,7 @@ from spikelab.kernels.coefficients import coefficients, initial_state
 from spikelab.neurons.discretise import CHARGED
 from spikelab.neurons.spec import INPUT
 from spikelab.neurons.step import Step
-from spikelab.nn import Neuron
+from spikelab.nn import Neuron, Threshold
 
 
 class CannotLower(ValueError):
@@ -65,12 +65,15 @@ class StepForm:
         return self.v_threshold is not None
 
 
-def step_form(layer: Neuron) -> StepForm:
-    """The numbers of a layer's step.
+def step_form(layer: Neuron | Threshold) -> StepForm:
+    """The numbers of a layer's step; a bare threshold is a membrane that keeps nothing.
 
     Raises:
         CannotLower: for equations that are not of this form, a refractory time, or more than two states.
     """
+    if isinstance(layer, Threshold):
+        one, zero = (torch.full((), value, dtype=torch.float64) for value in (1.0, 0.0))
+        return StepForm(one, zero, None, zero, zero, zero, zero, layer.threshold.detach().double().cpu(), zero)
     spec = layer.spec
     if layer.refractory:
         raise CannotLower("has a refractory time, which the integer neurons do not have; set refractory=0")

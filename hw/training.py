@@ -23,7 +23,7 @@ from spikelab.hw.neuron import STEP, IntegerNeuron
 from spikelab.hw.profiles.profile import Profile, along_rows
 from spikelab.hw.real_graph import real_graph
 from spikelab.hw.torch_arithmetic import TorchNeuron
-from spikelab.neurons.surrogate import Surrogate
+from spikelab.neurons.surrogate import SURROGATES, Surrogate
 from spikelab.nn import Network, Neuron, State
 from spikelab.nn.network import INPUT
 
@@ -227,9 +227,10 @@ class _TorchRun:
 
     def _neurons(self, p: Population) -> Any:
         layer = self.network.nodes[p.name]
-        assert isinstance(layer, Neuron)
-        options = layer.options
-        neuron = _torch_neuron(p.neuron, options.surrogate_record(), options.detach_reset)
+        if isinstance(layer, Neuron):
+            neuron = _torch_neuron(p.neuron, layer.options.surrogate_record(), layer.options.detach_reset)
+        else:
+            neuron = _torch_neuron(p.neuron, SURROGATES["arctan"], False)
         trained = self.lowered.parameters.get(p.name, {})
         parameters: dict[str, Tensor] = {}
         for parameter in p.neuron.parameters:

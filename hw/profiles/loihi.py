@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
 from spikelab.hw.loihi_weights import sign_mode_of
-from spikelab.hw.neurons.loihi_lif import LARGEST, LOIHI_LIF
+from spikelab.hw.neurons.loihi_lif import LARGEST, LOIHI_LIF, NEVER
 from spikelab.hw.profiles.profile import Fitted, Profile, along_rows, numbers, one_for_all, whole
 from spikelab.hw.real_graph import RealPopulation
 from spikelab.hw.scales import Grid
@@ -67,6 +68,10 @@ class Loihi(Profile):
             return form.bias + population.bias
         # what a constant input raises the current to in the long run
         return form.bias + (population.bias + form.bias_syn) / (1 - form.keep_syn) + form.direct * population.bias
+
+    def started_late(self, steps: int) -> Mapping[str, int] | None:
+        """The reset of Lava's LIFReset, once; a netx file does not have it."""
+        return None if self.bias_exponent is not None else {"reset_interval": NEVER, "reset_offset": steps + 1}
 
     def fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted:
         """Loihi's current-based neuron; a layer without a current empties it at each step."""

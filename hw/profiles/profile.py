@@ -88,6 +88,11 @@ class Profile(ABC):
         """
 
 
+    def started_late(self, steps: int) -> Mapping[str, int] | None:
+        """Parameters that empty a neuron after so many steps, so that its bias starts then; None if there are none."""
+        return None
+
+
 def numbers(value: torch.Tensor) -> np.ndarray:
     """A real parameter as an array."""
     found: np.ndarray = value.detach().cpu().numpy()

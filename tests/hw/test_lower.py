@@ -153,6 +153,7 @@ def test_more_bits_lose_less():
 
 
 def test_two_connections_into_one_population_share_its_unit():
+    torch.manual_seed(1)
     network = Network(
         {"a": Dense(6, 8, bias=False), "b": Dense(6, 8, bias=False), "n": LIF(**FAST), "o": Dense(8, 2), "end": LI()},
         [("input", "a"), ("input", "b"), ("a", "n"), ("b", "n"), ("n", "o"), ("o", "end"), ("end", "output")],
@@ -166,7 +167,8 @@ def test_two_connections_into_one_population_share_its_unit():
             gain = step_form(network.nodes["n"]).gain
             back = c.weights.weight * 2.0**c.exponent * unit / float(gain)
             true = network.nodes[name].weight.detach().numpy()
-            assert np.abs(back - true).max() < 0.02 * np.abs(true).max(), (name, per_neuron)
+            # without an exponent of its own, the small one would be rounded to a few levels
+            assert np.abs(back - true).mean() < 0.01 * np.abs(true).max(), (name, per_neuron)
 
 
 def test_nir_graph_and_network_lower_to_the_same_integers():
@@ -239,6 +241,7 @@ def test_bits_and_options_out_of_range_are_refused():
 
 
 def test_a_network_with_another_pool_than_its_windows_fill():
+    torch.manual_seed(2)
     network = Network.sequential(Conv2d(1, 2, 3), IF(), SumPool2d(2), Conv2d(2, 2, 3, padding=1), IF())
     x = (torch.rand((20, 3, 1, 9, 9), generator=torch.Generator().manual_seed(0)) < 0.3).float()
     with torch.no_grad():
@@ -250,6 +253,23 @@ def test_a_network_with_another_pool_than_its_windows_fill():
     (output,) = lowered.graph.outputs
     agree = (torch.as_tensor(run.messages["4_if"])[output.lag :] == real["4_if"][: 20 - output.lag]).double().mean()
     assert agree > 0.97
+
+
+def test_a_bias_starts_when_the_population_does():
+    torch.manual_seed(4)
+    network = Network.sequential(Dense(5, 6), LIF(v_threshold=0.1, **FAST), Dense(6, 4), IF(v_threshold=3.0))
+    with torch.no_grad():
+        network.nodes["2_dense"].bias.fill_(0.7)
+    x = (torch.rand((40, 3, 5), generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    with torch.no_grad():
+        real = network.eval()(x)[0]
+    for profile, noted in (("loihi", False), ("loihi_netx", True)):
+        lowered = lower(network, profile, None, (5,))
+        assert lowered.lag["3_if"] == 2
+        spikes = torch.as_tensor(simulate(lowered.graph, {"input": lowered.quantisation.messages(x)}).messages["3_if"])
+        equal = float((spikes[2:] == real[:-2]).double().mean())
+        assert (equal < 0.9) == noted, (profile, equal)
+        assert any("its bias acts from the first" in note for note in lowered.notes) == noted
 
 
 def test_lags_are_as_small_as_can_be():
