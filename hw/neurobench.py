@@ -59,7 +59,7 @@ def neurobench_model(model: nn.Module | IntegerGraph, run: Run | None = None) ->
             f"'neurobench==2.3.0' beside spikelab"
         ) from error
 
-    class SpikelabModel(NeuroBenchModel):  # type: ignore[misc]
+    class SpikelabModel(NeuroBenchModel):
         """One of our models."""
 
         def __init__(self, net: nn.Module, call: Run):
@@ -159,7 +159,9 @@ class GraphLayers(nn.Module):
 def _layer(c: Connection, graph: IntegerGraph) -> nn.Module:
     weights = c.weights
     if isinstance(weights, Dense):
-        layer: nn.Module = nn.Linear(weights.weight.shape[1], weights.weight.shape[0], bias=False)
+        layer: nn.Linear | nn.Conv1d | nn.Conv2d = nn.Linear(
+            weights.weight.shape[1], weights.weight.shape[0], bias=False
+        )
     elif isinstance(weights, Convolution):
         channels = weights.weight.shape[1] * weights.groups
         form = (weights.stride, weights.padding, weights.dilation, weights.groups)
