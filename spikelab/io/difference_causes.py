@@ -269,7 +269,7 @@ def _membrane_drift(e: Evidence) -> str | None:
         return None
     return (
         f"slow drift: the membranes part a little and {np.median(growth):.2g} times as far within at most {longest} "
-        f"steps without a spike; look at the decay (exp(-dt/tau) against 1 - dt/tau, dt), the gain, or rounding on the way"
+        f"steps without a spike; look at the decay (exp(-dt/tau) against 1 - dt/tau, dt), the gain or the rounding"
     )
 
 
