@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Sequence
 import networkx
 
 #: Most edges that may be looked at while cycles within cycles are cut.
-MAX_WORK = 5_000_000
+MAX_WORK = 1_000_000
 
 
 def step_order(
