@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from spikelab.hw.connections import Connection, Dense, OneToOne, pooled_shape
-from spikelab.hw.integer import simulate, update_order
+from spikelab.hw.integer import Simulator, update_order
 from spikelab.hw.ir import Population
 from spikelab.hw.lower import MEMBRANE, Lowered, Quantisation, dequantised, lower_real
 from spikelab.hw.neuron import STEP, IntegerNeuron
@@ -26,6 +26,7 @@ from spikelab.hw.torch_arithmetic import TorchNeuron
 from spikelab.neurons.surrogate import SURROGATES, Surrogate
 from spikelab.nn import Network, Neuron, State
 from spikelab.nn.network import INPUT
+from spikelab.nn.remembered import times_written
 
 #: Below this, sums of whole numbers are exact in float32.
 _EXACT_FLOAT32 = 2**24
@@ -52,12 +53,25 @@ class IntegerSteps:
     ):
         self.profile, self.quantisation = profile, quantisation
         self.input_shape, self.outputs, self.membranes = tuple(input_shape), outputs, dict(membranes or {})
+        self._kept: tuple[Any, Simulator, Lowered, list[Tensor]] | None = None
 
-    def lower(self, network: Network) -> Lowered:
-        """The network as it stands now, in integers."""
-        return lower_real(
-            real_graph(network, self.input_shape, self.outputs), self.profile, self.quantisation, self.membranes
-        )
+    def lower(self, network: Network, input_shape: tuple[int, ...] | None = None) -> Lowered:
+        """The network as it stands now, in integers; for inputs of another size than its own where one is given."""
+        real = real_graph(network, input_shape or self.input_shape, self.outputs)
+        return lower_real(real, self.profile, self.quantisation, self.membranes)
+
+    def _simulator(self, network: Network, shape: tuple[int, ...]) -> tuple[Simulator, Lowered]:
+        """Made once for weights that do not change."""
+        tensors = [*network.parameters(), *network.buffers()]
+        form = (shape, [(id(t), times_written(t)) for t in tensors])
+        if self._kept is None or self._kept[0] != form:
+            lowered = self.lower(network, shape)
+            # the tensors are held, so that no other takes their identity
+            self._kept = (form, Simulator(lowered.graph), lowered, tensors)
+        return self._kept[1], self._kept[2]
+
+    def __deepcopy__(self, memo: Any) -> IntegerSteps:
+        return IntegerSteps(self.profile, self.quantisation, self.input_shape, self.outputs, self.membranes)
 
     def run(self, network: Network, x: Tensor, state: State | None) -> tuple[dict[str, Tensor], State]:
         """Outputs of the layers of neurons, as the network's own, in its units and its time.
@@ -73,11 +87,16 @@ class IntegerSteps:
         """
         if state is not None:
             raise ValueError("a network that trains in integers runs whole sequences; pass no state")
-        lowered = self.lower(network)
-        if torch.is_grad_enabled():
-            return _TorchRun(lowered, network, x).outputs(x), {}
-        # the same numbers, from the simulator's kernels
-        return simulated_outputs(lowered, x), {}
+        if x.device.type != "cpu":
+            raise ValueError(f"a network in integers runs on the CPU; the input is on {x.device}: use --device cpu")
+        shape = tuple(x.shape[2:])
+        # products in half precision would not be whole
+        with torch.autocast("cpu", enabled=False):
+            if torch.is_grad_enabled():
+                return _TorchRun(self.lower(network, shape), network, x).outputs(x), {}
+            # the same numbers, from the simulator's kernels
+            simulator, lowered = self._simulator(network, shape)
+            return simulated_outputs(lowered, x, simulator), {}
 
 
 def integer_steps_of(network: Network) -> IntegerSteps | None:
@@ -85,12 +104,13 @@ def integer_steps_of(network: Network) -> IntegerSteps | None:
     return network.runner if isinstance(network.runner, IntegerSteps) else None
 
 
-def simulated_outputs(lowered: Lowered, x: Tensor) -> dict[str, Tensor]:
+def simulated_outputs(lowered: Lowered, x: Tensor, simulator: Simulator | None = None) -> dict[str, Tensor]:
     """What the layers of neurons give out when the integer graph runs in the simulator.
 
     Args:
         lowered: the network in integers.
         x: real input [T, B, ...].
+        simulator: of its graph, where there is one already.
 
     Returns:
         node -> [T, B, *shape], in the network's units and its time: lags are taken out.
@@ -99,7 +119,8 @@ def simulated_outputs(lowered: Lowered, x: Tensor) -> dict[str, Tensor]:
     messages = lowered.quantisation.messages(x)
     rest = np.zeros((late, *messages.shape[1:]), np.int64)
     readouts = {p.name for p in lowered.real.populations if not p.form.spikes}
-    run = simulate(lowered.graph, {INPUT: np.concatenate([messages, rest])}, record=bool(readouts))
+    simulator = simulator or Simulator(lowered.graph)
+    run = simulator.run({INPUT: np.concatenate([messages, rest])}, record=bool(readouts))
     found = {INPUT: x}
     for p in lowered.graph.populations:
         if p.name in readouts:

@@ -165,6 +165,12 @@ class Halsie(nn.Module):
 
         return export(self, folder, height, width)
 
+    def export_joint(self, folder: Path, features: Mapping[str, Tensor], batch: Mapping[str, Any]) -> list[str]:
+        """Writes what follows the spiking half on event hardware; see ``spikelab.models.halsie_export``."""
+        from spikelab.models.halsie_export import export_joint
+
+        return export_joint(self, folder, features, batch["frame"])
+
 
 class SpikingEncoder(nn.Module):
     """Stages of two convolutions with spiking neurons; each stage is read out by a leaky integrator.

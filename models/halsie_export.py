@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,34 @@ def _write_onnx(model: Halsie, path: Path, features: list[Tensor], frame: Tensor
             wrapped, inputs, str(path), input_names=[*names, *(["frame"] if with_frame else [])],
             output_names=["logits"], dynamo=True, external_data=False, verbose=False,
         )  # fmt: skip
+
+
+def export_joint(model: Halsie, folder: Path, features: Mapping[str, Tensor], frames: Tensor) -> list[str]:
+    """Writes the ordinary half as it follows the integer spiking half: real-valued and in 8 bits, with joint vectors.
+
+    Args:
+        model: the trained model.
+        folder: where ``head.onnx``, ``head_int8.onnx`` and ``joint.safetensors`` go.
+        features: readout -> what the integer half gave at the last step [B, C, H, W], in the network's units.
+        frames: [B, 1, H, W] of the same samples; all of them calibrate the 8-bit half.
+
+    Returns:
+        names of the files.
+
+    Raises:
+        ImportError: if onnxruntime, which quantises, is not installed.
+    """
+    from spikelab.models.int8 import quantise_onnx, run_onnx
+
+    assert isinstance(model.events, SpikingEncoder)
+    given = [features[name] for name in model.events.readouts]
+    names = [f"event_features_{stage}" for stage in range(1, len(given) + 1)]
+    model.eval()
+    with torch.no_grad():
+        logits = model.head(given, frames)
+        _write_onnx(model, folder / "head.onnx", [f[:1] for f in given], frames[:1], names)
+    inputs = {**dict(zip(names, given, strict=True))} | ({"frame": frames} if model.head.frames is not None else {})
+    quantise_onnx(folder / "head.onnx", folder / "head_int8.onnx", inputs)
+    vectors = {**inputs, "frame": frames, "logits": logits, "logits_int8": run_onnx(folder / "head_int8.onnx", inputs)}
+    save_file({name: value.cpu().contiguous() for name, value in vectors.items()}, folder / "joint.safetensors")
+    return ["head.onnx", "head_int8.onnx", "joint.safetensors"]

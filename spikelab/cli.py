@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 import spikelab
-from spikelab import settings
+from spikelab import settings, settings_hardware
 from spikelab.registry import suggestion
 
 
@@ -47,7 +47,18 @@ COMMANDS = {
     "train": Command(settings.Train, "spikelab.report.curves:train_and_draw", "spikelab.report.text:training"),
     "eval": Command(settings.Evaluate, "spikelab.learn.evaluate:evaluate_run", "spikelab.report.text:evaluation"),
     "predict": Command(settings.Predict, "spikelab.report.predict:predict", "spikelab.report.text:files"),
-    "export": Command(settings.Export, "spikelab.report.export:export_run", "spikelab.report.text:files"),
+    "export": Command(
+        settings_hardware.Export, "spikelab.report.export:export", "spikelab.report.hardware_text:exported"
+    ),
+    "verify": Command(
+        settings_hardware.Verify, "spikelab.report.hardware_verify:verify", "spikelab.report.hardware_text:verified"
+    ),
+    "map": Command(
+        settings_hardware.Map, "spikelab.report.hardware_map:map_network", "spikelab.report.hardware_text:mapped"
+    ),
+    "quantise": Command(
+        settings_hardware.QuantiseRun, "spikelab.report.quantise:quantise", "spikelab.report.hardware_text:quantised"
+    ),
     "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data"),
     "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data"),
     "compare": Command(settings.Compare, "spikelab.report.compare:compare", "spikelab.report.text:comparison"),
@@ -157,7 +168,7 @@ def _parse(name: str, command: Command, words: list[str]) -> Any:
 
     # Attribute docstrings become the help. A settings file may hold values only, never the name of a class to build.
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True, instantiate_subclass_spec_in_any=False)
-    words = _with_lists(command.settings, _files_first([_underscored(word) for word in words]))
+    words = _with_lists(command.settings, _files_first([_renamed(_underscored(word), command) for word in words]))
     words = _with_settings_of_resumed(name, words)
     positional = [entry.name for entry in fields(command.settings) if entry.name == "run"]
     usage = f"spikelab {name}{''.join(f' {each.upper()}' for each in positional)} [--config FILE] [options]"
@@ -192,6 +203,12 @@ def _underscored(word: str) -> str:
         return word
     key, equals, value = word.partition("=")
     return "--" + key[2:].replace("-", "_") + equals + value
+
+
+def _renamed(word: str, command: Command) -> str:
+    """`--out` is what other tools call `--folder`."""
+    has = "folder" in {entry.name for entry in fields(command.settings)}
+    return "--folder" + word[5:] if has and word.partition("=")[0] == "--out" else word
 
 
 def _files_first(words: list[str]) -> list[str]:

@@ -32,6 +32,11 @@ TABLES: dict[str, dict[str, str]] = {
         "adex": "spikelab.neurons.adex:AdEx",
         "izhikevich": "spikelab.neurons.izhikevich:Izhikevich",
     },
+    "backends": {
+        "c99": "spikelab.hw.backends.c99.backend:C99",
+        "netx": "spikelab.hw.backends.netx:NETX",
+        "npz": "spikelab.hw.backends.npz:NPZ",
+    },
     "transformations": {
         "quantise": "spikelab.hw.quantised_model:quantise_model",
     },
@@ -60,6 +65,16 @@ TABLES: dict[str, dict[str, str]] = {
         "generic_li_32": "spikelab.hw.neurons.generic:GENERIC_LI_32",
         "generic_cuba_li_16": "spikelab.hw.neurons.generic:GENERIC_CUBA_LI_16",
         "generic_cuba_li_32": "spikelab.hw.neurons.generic:GENERIC_CUBA_LI_32",
+    },
+    "targets": {
+        "loihi1": "spikelab.hw.targets:loihi1",
+        "loihi2": "spikelab.hw.targets:loihi2",
+        "speck": "spikelab.hw.targets:speck",
+        "xylo_audio2": "spikelab.hw.targets:xylo_audio2",
+        "xylo_audio3": "spikelab.hw.targets:xylo_audio3",
+        "cortex_m0_stm32l072": "spikelab.hw.targets:cortex_m0_stm32l072",
+        "cortex_m4_nrf52840": "spikelab.hw.targets:cortex_m4_nrf52840",
+        "cortex_m7_stm32h743": "spikelab.hw.targets:cortex_m7_stm32h743",
     },
     "tasks": {
         "segmentation": "spikelab.learn.segmentation:SegmentationTask",

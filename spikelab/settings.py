@@ -297,30 +297,6 @@ class Predict:
 
 
 @dataclass(frozen=True)
-class Export:
-    """Write a trained model for other tools: the spiking part as NIR, the rest as ONNX, joined by a manifest."""
-
-    run: str
-    """Folder of the run."""
-    folder: str | None = None
-    """Where the files go; none takes RUN/export."""
-    format: Literal["nir"] = "nir"
-    """nir: the neuromorphic intermediate representation, read by snnTorch, Norse, Lava and others."""
-    checkpoint: Literal["best", "last"] = "best"
-    """Which checkpoint of the run."""
-    height: int = 0
-    """Height of the inputs in pixels; 0 takes that of the training samples."""
-    width: int = 0
-    """Width of the inputs in pixels; 0 takes that of the training samples."""
-    json: str | None = None
-    """Write what was exported to this file."""
-
-    def __post_init__(self) -> None:
-        _require(self.height >= 0, "height", self.height, "use 0 (as in training) or more")
-        _require(self.width >= 0, "width", self.width, "use 0 (as in training) or more")
-
-
-@dataclass(frozen=True)
 class DataMake:
     """Generate a data set, or prepare it for fast reading, and keep it in the cache folder."""
 

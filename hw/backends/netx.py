@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from spikelab.hw.backends.backend import Backend
+from spikelab.hw.backends.vectors import compare_runs
+from spikelab.hw.backends.verification import Verification
 from spikelab.hw.connections import Connection, Convolution, Dense, convolved_shape
+from spikelab.hw.integer import simulate
 from spikelab.hw.ir import Input, IntegerGraph, IntegerGraphError, Output, Population
 from spikelab.hw.neurons.loihi_lif import LOIHI_LIF
 from spikelab.io.atomic import write_bytes_atomically
@@ -319,3 +324,28 @@ def _layers(graph: IntegerGraph, chain: list[Any]) -> list[Mapping[str, Any]]:
 
 def _kind(name: str) -> np.ndarray:
     return np.array([name.encode()], dtype="S10")
+
+
+def _write(folder: Path, graph: IntegerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    write_netx(folder / _FILE, graph)
+    return {"files": [_FILE], "layers": len(graph.populations)}
+
+
+def _verify(folder: Path, graph: IntegerGraph, inputs: Mapping[str, np.ndarray]) -> Verification:
+    """Reads the file again, runs it, and compares with the graph: names of layers are not kept in a file."""
+    back = read_netx(folder / _FILE, next(iter(graph.inputs.values())).shape)
+    back = replace(back, inputs={INPUT: next(iter(graph.inputs.values()))})
+    given = next(iter(inputs.values()))
+    first = simulate(graph, inputs, record=True)
+    second = simulate(back, {INPUT: given}, record=True)
+    names = dict(zip([p.name for p in back.populations], [p.name for p in graph.populations], strict=True))
+    renamed = replace(
+        second,
+        messages={names[name]: value for name, value in second.messages.items()},
+        states={names[name]: value for name, value in second.states.items()},
+    )
+    return compare_runs(first, renamed)
+
+
+_FILE = "network.net"
+NETX = Backend("netx", "Lava's netx file", "loihi_netx", _write, _verify)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikelab.hw.backends.backend import Backend
 from spikelab.hw.backends.fields import Fields, FileProblem, read_fields
 from spikelab.hw.backends.graph_description import FORMAT, describe
 from spikelab.hw.backends.graph_reading import check_format, graph_from
@@ -98,3 +99,14 @@ def _document(path: Path) -> Fields:
         found = ", ".join(fields.path.name for fields in graphs) or "none"
         raise FileProblem(f"{path}: holds {found}; give the path of one .json of a {FORMAT} with its .npz")
     return graphs[0]
+
+
+def _write(folder: Path, graph: IntegerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    return {"files": [path.name for path in write_npz(folder, graph).values()]}
+
+
+def _verify(folder: Path, graph: IntegerGraph, inputs: Mapping[str, np.ndarray]) -> Verification:
+    return verify_npz(folder / "net.npz", graph, inputs)
+
+
+NPZ = Backend("npz", "plain arrays with a document", "", _write, _verify)

@@ -15,10 +15,11 @@ from spikelab.io.atomic import write_bytes_atomically, write_json_atomically
 from spikelab.learn.evaluate import evaluate_run
 from spikelab.learn.interrupt import TrainingInterrupted
 from spikelab.learn.train import train
-from spikelab.report.export import export_run
+from spikelab.report.export import export_nir
 from spikelab.report.predict import predict
 from spikelab.report.tables import render
-from spikelab.settings import Compare, Evaluate, EvaluationData, Export, Model, Predict, Train
+from spikelab.settings import Compare, Evaluate, EvaluationData, Model, Predict, Train
+from spikelab.settings_hardware import Export
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def compare(settings: Compare) -> dict[str, Any]:
     better = max(summary["events"]["mean_iou"], summary["frames"]["mean_iou"])
     hybrid = _training(settings, "both", settings.seeds[0]).folder
     pictures = predict(Predict(hybrid, str(folder / "predictions"), data=EvaluationData(split=settings.split)))
-    exported = export_run(Export(hybrid, str(folder / "export")))
+    exported = export_nir(Export(hybrid, folder=str(folder / "export")))
     result = {
         "runs": runs,
         "summary": summary,

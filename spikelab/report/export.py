@@ -1,31 +1,56 @@
-"""The `spikelab export` command."""
+"""The `spikelab export` command: NIR for other simulators; everything else is for hardware."""
 
 from pathlib import Path
 from typing import Any
 
+from spikelab.hw.quantised_model import spiking_part
+from spikelab.io.nir_read import read_nir
+from spikelab.io.nir_readers import known_readers
+from spikelab.io.nir_save import write_nir
+from spikelab.io.nir_write import to_nir
 from spikelab.learn.restore import load_run
-from spikelab.settings import Export
+from spikelab.report.deployment import default_folder
+from spikelab.settings_hardware import Export
 
 
-def export_run(settings: Export) -> dict[str, Any]:
-    """Let a trained model write itself for other tools.
-
-    Args:
-        settings: The run, the checkpoint and the folder.
+def export(settings: Export) -> dict[str, Any]:
+    """Write a network for other tools, or for hardware.
 
     Returns:
-        `files`: what was written; `manifest`: how the parts fit together.
+        `files`: what was written, and figures about it.
 
     Raises:
         RunError: If the run is not there.
         CheckpointError: If its checkpoint is damaged or does not fit.
-        ValueError: If its model has no export.
+        CannotExport: If something has no NIR form; lists everything.
+        LoweringError: If something has no integer form; lists everything.
     """
-    run = load_run(settings.run, settings.checkpoint)
-    model: Any = run.model
-    if not hasattr(model, "export"):
-        raise ValueError(f"model {run.settings.model.name!r} has no export to {settings.format}")
-    folder = Path(settings.folder or run.folder.path / "export")
-    height, width = run.sample_shapes["frame"][-2:]
-    manifest = model.export(folder, settings.height or height, settings.width or width)
-    return {"files": [str(folder / name) for name in [*manifest["sha256"], "manifest.json"]], "manifest": manifest}
+    if settings.format == "nir":
+        return export_nir(settings)
+    from spikelab.report.hardware_export import export_for_hardware
+
+    return export_for_hardware(settings)
+
+
+def export_nir(settings: Export) -> dict[str, Any]:
+    """Write a NIR file; a hybrid model writes its ordinary half beside it.
+
+    Returns:
+        `files`; `manifest` of a hybrid model; `readers`: simulator -> "ok", or why it is not known to read the file.
+    """
+    folder = Path(settings.folder) if settings.folder else default_folder(settings, "export")
+    if Path(settings.run).suffix == ".nir":
+        graph = read_nir(settings.run)
+    else:
+        run = load_run(settings.run, settings.checkpoint)
+        model: Any = run.model
+        if hasattr(model, "export"):
+            height, width = run.sample_shapes["frame"][-2:]
+            manifest = model.export(folder, settings.height or height, settings.width or width)
+            return {"files": [str(folder / n) for n in [*manifest["sha256"], "manifest.json"]], "manifest": manifest}
+        part = spiking_part(model, run.sample_shapes)
+        graph = to_nir(part.network, part.input_shape, settings.nir_form, settings.subtractive_reset, part.outputs)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "network.nir"
+    write_nir(path, graph, settings.legacy)
+    return {"files": [str(path)], "readers": known_readers(graph, settings.dt)}

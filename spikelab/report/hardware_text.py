@@ -1,0 +1,79 @@
+"""What the hardware commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from spikelab.report.tables import percent, render
+from spikelab.report.text import files
+
+Figures = Mapping[str, Any]
+
+
+def exported(figures: Figures) -> str:
+    """What was written, what running it said, what does not fit."""
+    if "artefacts" not in figures:
+        readers = [f"  {name}: {said}" for name, said in figures.get("readers", {}).items()]
+        return "\n".join([files(figures), *(["known to read it:", *readers] if readers else [])])
+    lines = [f"{figures['source']}: {figures['bits']} bits, arithmetic {figures['profile']}"]
+    for name, artefact in figures["artefacts"].items():
+        if artefact.get("left_out"):
+            lines.append(f"{name}: left out: {artefact['left_out']}")
+        elif artefact["verified"]:
+            compared = f"{artefact['numbers_compared']:,} numbers over {artefact['steps']:,} steps"
+            lines.append(f"{name}: equal to the simulator, {compared}")
+        else:
+            lines.append(f"{name}: DIFFERS from the simulator: {artefact['first_difference']}")
+    lines += [f"note: {note}" for note in figures["notes"]]
+    lines += _layers(figures["agreement"])
+    breaking = [v for v in figures["limits"] if v["breaks"]]
+    lines += [f"limit: {v['where']}: {v['what']}: {v['found']}; {v['allowed']}. {v['remedy']}" for v in breaking]
+    if "placement" in figures:
+        fits = figures["placement"]["fits"]
+        lines.append(f"{figures['target']}: {'fits' if fits else 'does not fit: spikelab map tells why'}")
+    return "\n".join([*lines, files(figures)])
+
+
+def _layers(layers: list[Figures]) -> list[str]:
+    rows = [
+        [
+            layer["layer"], percent(layer["equal"]), f"{layer['rate']:.4g}", f"{layer['integer_rate']:.4g}",
+            percent(layer["newly_dead"]), percent(layer["saturated"]),
+        ]
+        for layer in layers
+    ]  # fmt: skip
+    header = ["layer", "equal spikes, %", "rate", "rate in integers", "fallen silent, %", "always on, %"]
+    return [render(header, rows)]
+
+
+def verified(figures: Figures) -> str:
+    """What was checked."""
+    lines = [f"{figures['folder']}: {figures['files']} files are as they were exported"]
+    for name, check in figures["checks"].items():
+        lines.append(f"{name}: equal, {check['numbers_compared']:,} numbers over {check['steps']:,} steps")
+    return "\n".join(lines)
+
+
+def mapped(figures: Figures) -> str:
+    """The placement as text, and the files."""
+    return f"{figures['text']}\n{files(figures)}"
+
+
+def quantised(figures: Figures) -> str:
+    """Figures over bits, and how each layer fares."""
+    lines = [f"{figures['run']}: arithmetic {figures['profile']}, scales by {figures['scale']}"]
+    if figures["real"] is not None:
+        names = [name for name in figures["real"] if name not in ("samples",)]
+        rows: list[list[object]] = [["real numbers", *(_number(figures["real"][name]) for name in names)]]
+        for bits, found in figures["bits"].items():
+            rows.append([f"{bits} bits", *(_number(found["figures"][name]) for name in names)])
+        lines.append(render([figures["split"], *(name.replace("_", " ") for name in names)], rows))
+    for bits, found in figures["bits"].items():
+        lines += [f"{bits} bits", *_layers(found["layers"])]
+    lines += [f"note: {note}" for note in figures["notes"]]
+    return "\n".join([*lines, files(figures)])
+
+
+def _number(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,73 @@
+"""The `spikelab verify` command: runs what was exported and compares every step with the simulator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from spikelab import registry
+from spikelab.hw.backends.npz import read_npz
+from spikelab.hw.backends.vectors import read_vectors, verify_vectors
+from spikelab.report.hardware_export import MANIFEST
+from spikelab.settings_hardware import Verify
+
+
+class VerificationError(ValueError):
+    """An exported folder that is damaged, or whose artefact computes something else."""
+
+
+def verify(settings: Verify) -> dict[str, Any]:
+    """Checks sums of files, the test vectors, and each artefact.
+
+    Returns:
+        `checks`: what was run -> equal, steps, numbers compared; all are equal.
+
+    Raises:
+        VerificationError: if the folder is damaged or something differs; names file, population, step and neuron.
+    """
+    folder = Path(settings.run)
+    manifest = _manifest(folder)
+    wrong = []
+    for name, expected in manifest["sha256"].items():
+        path = folder / name
+        if not path.is_file():
+            wrong.append(f"{path}: is missing")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            wrong.append(f"{path}: is not the file that was exported (its sum differs)")
+    if wrong:
+        raise VerificationError("; ".join(wrong))
+    graph, vectors = read_npz(folder / "net.json"), read_vectors(folder)
+    checks = {"vectors": verify_vectors(graph, vectors)}
+    for name, files in manifest["artefacts"].items():
+        if files:
+            checks[name] = registry.load("backends", name).verify(folder, graph, vectors.inputs)
+    different = [f"{name}: {check.first_difference}" for name, check in checks.items() if not check.equal]
+    if different:
+        raise VerificationError(f"{folder}: differs from the simulator: {'; '.join(different)}")
+    return {
+        "folder": str(folder),
+        "files": len(manifest["sha256"]),
+        "checks": {
+            name: {"equal": check.equal, "steps": check.steps, "numbers_compared": check.compared}
+            for name, check in checks.items()
+        },
+    }
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise VerificationError(f"{folder}: not the folder of an export for hardware (it has no {MANIFEST})")
+    try:
+        manifest = json.loads(path.read_text())
+        assert manifest["format"] == "spikelab hardware export"
+        sums, artefacts = manifest["sha256"], manifest["artefacts"]
+        assert all(isinstance(key, str) and isinstance(value, str) for key, value in sums.items())
+        assert all(name in registry.names("backends") for name in artefacts)
+        # a manifest may not point out of its folder
+        assert all(not Path(name).is_absolute() and ".." not in Path(name).parts for name in sums)
+    except (ValueError, KeyError, AssertionError, AttributeError, TypeError) as error:
+        raise VerificationError(f"{path}: is damaged ({type(error).__name__}: {error})") from error
+    return dict(manifest)
