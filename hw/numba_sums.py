@@ -13,13 +13,15 @@ _inline: Any = njit(inline="always", error_model="numpy")
 
 
 @_inline
-def _finished(total: int, exponent: int, wrap_bits: int) -> int:
-    """A sum, shifted and wrapped as the connection says."""
-    shifted = total << exponent if exponent >= 0 else total >> -exponent
-    if wrap_bits == 0:
-        return shifted
-    half = 1 << (wrap_bits - 1)
-    return ((shifted + half) & (2 * half - 1)) - half
+def _finished(total: int, left: int, right: int, half: int) -> int:
+    """A sum, shifted and wrapped as the connection says; without branches, so that loops over it vectorise."""
+    return ((((total << left) >> right) + half) & (2 * half - 1)) - half
+
+
+@_inline
+def _half(wrap_bits: int) -> int:
+    # no wrap is a wrap to more bits than any sum has
+    return 1 << (wrap_bits - 1 if wrap_bits else 62)
 
 
 @_inline
@@ -42,12 +44,9 @@ def _add_rows(total: np.ndarray, rows: np.ndarray, sent: np.ndarray) -> None:
 
 @_compiled
 def _add_finished(total: np.ndarray, exponent: int, wrap_bits: int, sums: np.ndarray) -> None:
-    if exponent == 0 and wrap_bits == 0:
-        for j in range(total.shape[0]):
-            sums[j] += total[j]
-    else:
-        for j in range(total.shape[0]):
-            sums[j] += _finished(np.int64(total[j]), exponent, wrap_bits)
+    left, right, half = max(exponent, 0), max(-exponent, 0), _half(wrap_bits)
+    for j in range(total.shape[0]):
+        sums[j] += _finished(np.int64(total[j]), left, right, half)
 
 
 @_compiled
@@ -170,14 +169,12 @@ def _add_kernels(
 def _add_pictures(total: np.ndarray, exponent: int, wrap_bits: int, sums: np.ndarray) -> None:
     """Adds total [H, W, C] to sums [C * H * W]."""
     height, width, channels = total.shape
-    place = 0
-    for c in range(channels):
-        for y in range(height):
+    left, right, half = max(exponent, 0), max(-exponent, 0), _half(wrap_bits)
+    for y in range(height):
+        for c in range(channels):
+            line = sums[(c * height + y) * width : (c * height + y + 1) * width]
             for x in range(width):
-                value = np.int64(total[y, x, c])
-                if value != 0:
-                    sums[place] += _finished(value, exponent, wrap_bits)
-                place += 1
+                line[x] += _finished(np.int64(total[y, x, c]), left, right, half)
 
 
 @_compiled
