@@ -286,11 +286,19 @@ def _spike_drift(e: Evidence) -> str | None:
         judged += bool(gaps.any())
         steps = np.diff(np.abs(gaps))
         apart += bool(gaps.any() and abs(gaps[-1]) > abs(gaps[0]) and (steps >= -1).mean() > 0.9)
-    if not judged or apart < 0.8 * judged:
+    if judged and apart >= 0.8 * judged:
+        return (
+            f"slow drift: the spike times of {apart} of {judged} neurons move ever further apart; look at the decay "
+            f"(exp(-dt/tau) against 1 - dt/tau, dt), the gain or the threshold"
+        )
+    lead = np.cumsum(spikes[0] != 0, 0) - np.cumsum(spikes[1] != 0, 0)
+    ahead, behind = np.count_nonzero(lead > 0), np.count_nonzero(lead < 0)
+    if max(ahead, behind) < 0.95 * (ahead + behind) or np.count_nonzero((lead != 0).any(0)) < 3:
         return None
+    first, counts = e.names[0 if ahead > behind else 1], [int(np.count_nonzero(s)) for s in spikes]
     return (
-        f"slow drift: the spike times of {apart} of {judged} neurons move ever further apart; look at the decay "
-        f"(exp(-dt/tau) against 1 - dt/tau, dt), the gain or the threshold"
+        f"slow drift: {first} is ahead in nearly every neuron that differs ({counts[0]} against {counts[1]} spikes); "
+        f"look at the decay (exp(-dt/tau) against 1 - dt/tau, dt), the gain or the threshold"
     )
 
 

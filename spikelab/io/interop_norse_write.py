@@ -15,7 +15,7 @@ from spikelab.io.follow import CannotTranslate
 from spikelab.io.interop import copied
 from spikelab.io.interop_chain import Link, Made, assemble, verify_export
 from spikelab.io.interop_norse_read import in_float64, package, readout, step
-from spikelab.io.step_constants import LinearStep, linear_step
+from spikelab.io.step_constants import LinearStep, linear_step, one_if_equal
 from spikelab.nn import Dense, Network, Neuron
 
 
@@ -89,6 +89,8 @@ def _make(norse: Any, link: Link, before: Link | None, method: str) -> Made:
     scale = numbers.gain / (1 - numbers.keep)
     if numbers.gain_current is not None:
         scale = scale * numbers.gain_current
+    # two roundings away from one is one, and leaves the other parameters as they are
+    scale = torch.where((scale - 1).abs() < 1e-14, torch.ones_like(scale), scale)
     if bool((scale <= 0).any()):
         raise CannotTranslate("its gain from input to membrane is not positive; give the sign to the weights")
     options: dict[str, Any] = {"tau_mem_inv": (1 - numbers.keep) / layer.dt}
@@ -119,7 +121,7 @@ _SHORT = {"th": "threshold", "reset": "reset", "leak": "leak"}
 
 
 def _tensors(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.double().clone() if isinstance(value, Tensor) else value for key, value in options.items()}
+    return {k: one_if_equal(v.double()).clone() if isinstance(v, Tensor) else v for k, v in options.items()}
 
 
 def _integrate_and_fire(

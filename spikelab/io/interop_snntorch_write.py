@@ -17,7 +17,7 @@ from spikelab.io.follow import CannotTranslate
 from spikelab.io.interop import copied
 from spikelab.io.interop_chain import Link, Made, assemble, verify_export
 from spikelab.io.interop_snntorch_read import SURROGATES, in_float64, package, readout, step
-from spikelab.io.step_constants import LinearStep, linear_step
+from spikelab.io.step_constants import LinearStep, linear_step, one_if_equal
 from spikelab.nn import Conv2d, Dense, Network, Neuron
 
 #: Two constants that were computed on different ways count as equal within this share.
@@ -95,6 +95,7 @@ def _make(snntorch: Any, link: Link, double_reset: str, spike_grad: Any) -> Made
         return Made(made, scale=gain)
     kind = ("R" if link.recurrent is not None else "") + ("Leaky" if numbers.keep_current is None else "Synaptic")
     options |= _reset(layer, kind, numbers, leak, gain, values, double_reset)
+    options |= {name: one_if_equal(options[name]) for name in ("alpha", "beta", "threshold") if name in options}
     options["spike_grad"] = _spike_grad(snntorch, layer) if spike_grad is None else spike_grad
     if link.recurrent is None:
         return Made(getattr(snntorch, kind)(**options))

@@ -40,6 +40,12 @@ def unit_gain(tau: Tensor, dt: float) -> Tensor:
     return torch.stack(candidates).gather(0, error.argmin(0, keepdim=True)).squeeze(0)
 
 
+def one_if_equal(value: Tensor) -> Tensor:
+    """A single number where all are the same."""
+    first = value.reshape(-1)[0]
+    return first.clone() if bool((value == first).all()) else value
+
+
 @dataclass(frozen=True)
 class LinearStep:
     """One step of a layer as numbers: i' = keep_i i + gain_i x and v' = keep v + gain (x or i') + constant.
