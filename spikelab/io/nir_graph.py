@@ -88,9 +88,9 @@ def flat_graph(tree: Any) -> tuple[Graph, list[str]]:
     graph = Graph()
     problems: list[str] = []
     if not isinstance(tree, Mapping):
-        return graph, [tree.why if isinstance(tree, Damaged) else "holds no group 'node', so no NIR graph"]
+        return graph, [f"node: {tree.why}" if isinstance(tree, Damaged) else "holds no group 'node', so no NIR graph"]
     kind = tree.get("type")
-    if kind != "NIRGraph":
+    if not isinstance(kind, str) or kind != "NIRGraph":
         told = f"is a single {kind}" if isinstance(kind, str) else _no_type(tree, kind)
         return graph, [f"the outermost node {told}; write a NIRGraph (nir.NIRGraph.from_list)"]
     _gather(tree, "", graph, problems)
@@ -152,7 +152,8 @@ def _add_node(member: Mapping[str, Any], kind: str, place: str, graph: Graph, pr
 def _end(member: Mapping[str, Any], kind: str, place: str, problems: list[str]) -> str:
     inner = member.get("nodes")
     inner = inner if isinstance(inner, Mapping) else {}
-    names = [name for name, node in inner.items() if isinstance(node, Mapping) and node.get("type") == kind]
+    kinds = {name: node.get("type") for name, node in inner.items() if isinstance(node, Mapping)}
+    names = [name for name, found in kinds.items() if isinstance(found, str) and found == kind]
     if len(names) != 1:
         problems.append(
             f"{place}: a nested graph must have one {kind} node, this has {len(names)}; edges name no others"

@@ -29,7 +29,7 @@ def write_nir(path: str | os.PathLike[str], graph: nir.NIRGraph, legacy: bool = 
         path: of the file; its folder must exist.
         graph: such as ``to_nir`` makes.
         legacy: leave out v_reset where it is all zero, so that nir 1.0.4 and older, and with them Sinabs and Rockpool,
-            can read the file; a graph with another v_reset is refused.
+            can read the file; a graph with another v_reset, or with a CubaLI, is refused.
 
     Raises:
         TypeError: for something else than a graph.
@@ -59,6 +59,8 @@ def _problems(tree: Mapping[str, Any], prefix: str, legacy: bool) -> list[str]:
             problems += _problems(node, f"{place}.", legacy)
             continue
         reset = node.get("v_reset")
+        if legacy and node["type"] == "CubaLI":
+            problems.append(f"{place}: nir 1.0.4 and older have no CubaLI; write with legacy=False")
         if legacy and reset is not None and np.any(np.asarray(reset) != 0):
             problems.append(f"{place}: v_reset is not 0, which legacy files cannot say; write with legacy=False")
         for field, value in (*node.items(), *_entries(node.get("metadata"))):
