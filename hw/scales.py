@@ -91,8 +91,11 @@ def squared_error(values: np.ndarray, grid: Grid, step: np.ndarray) -> np.ndarra
 def _needed(values: np.ndarray, grid: Grid, percentile: float) -> np.ndarray:
     if not values.shape[1]:
         return np.zeros(len(values))
-    above = np.percentile(np.maximum(values, 0), percentile, axis=1)
-    below = np.percentile(np.maximum(-values, 0), percentile, axis=1)
+    if percentile == 100:
+        above, below = np.maximum(values.max(1), 0), np.maximum(-values.min(1), 0)
+    else:
+        above = np.percentile(np.maximum(values, 0), percentile, axis=1)
+        below = np.percentile(np.maximum(-values, 0), percentile, axis=1)
     needed = above / grid.high if grid.high else np.zeros(len(values))
     if grid.low:
         needed = np.maximum(needed, below / -grid.low)
@@ -127,15 +130,32 @@ def choose_scales(
     if not connections:
         unit = np.where(floor > 0, floor, 1.0)
         return Scales(unit if per_row else unit.max(keepdims=True), [0] * len(given))
-    together = [Weights(c.values.reshape(1, -1), c.grid, c.per_unit) for c in connections]
-    steps = [best_step(c.values, c.grid, method, percentile)[0] for c in together]
-    shared, chosen = _shared_unit(together, steps, exponents)
-    values = np.array([shared])
-    if per_row and rows > 1:
-        values = _unit_of_rows(connections, shared, chosen, method, percentile, rows)
+    values, chosen = _units(connections, per_row and rows > 1, exponents, method, percentile, rows)
     scales = _in_range(values, chosen, [c.grid for c in connections], floor, exponents, per_row)
     of = dict(zip(map(id, connections), scales.exponents, strict=True))
     return Scales(scales.unit, [of.get(id(c), 0) for c in given])
+
+
+def _units(
+    connections: Sequence[Weights],
+    per_row: bool,
+    exponents: tuple[int, int],
+    method: Method,
+    percentile: float,
+    rows: int,
+) -> tuple[np.ndarray, list[int]]:
+    """Units before they are brought into range, and exponents that go with them."""
+    if per_row and len(connections) == 1:
+        (c,) = connections
+        steps = best_step(c.values, c.grid, method, percentile) / float(_step(c, 1.0, 0))
+        # rows without weights take any unit that others have
+        return np.where(steps > 0, steps, steps.max()), [0]
+    together = [Weights(c.values.reshape(1, -1), c.grid, c.per_unit) for c in connections]
+    best = [best_step(c.values, c.grid, method, percentile)[0] for c in together]
+    shared, chosen = _shared_unit(together, best, exponents)
+    if not per_row:
+        return np.array([shared]), chosen
+    return _unit_of_rows(connections, shared, chosen, rows), chosen
 
 
 def _step(c: Weights, unit: np.ndarray | float, exponent: int) -> np.ndarray:
@@ -172,13 +192,8 @@ def _shared_unit(
     return best[1], best[2]
 
 
-def _unit_of_rows(
-    connections: Sequence[Weights], unit: float, chosen: list[int], method: Method, percentile: float, rows: int
-) -> np.ndarray:
-    if len(connections) == 1:
-        c = connections[0]
-        steps = best_step(c.values, c.grid, method, percentile) / float(_step(c, 1.0, chosen[0]))
-        return np.where(steps > 0, steps, unit)
+def _unit_of_rows(connections: Sequence[Weights], unit: float, chosen: list[int], rows: int) -> np.ndarray:
+    """A unit for each row, when exponents are given."""
     best, least = np.full(rows, unit), np.full(rows, np.inf)
     for j in range(-48, 17):
         candidate = np.full(rows, unit * 2.0 ** (j / 16))
