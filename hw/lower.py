@@ -18,7 +18,7 @@ from spikelab.hw.connections import Connection, Convolution, Dense, OneToOne
 from spikelab.hw.ir import Input, IntegerGraph, IntegerGraphError, Output, Population
 from spikelab.hw.linear_path import LinearPath
 from spikelab.hw.neuron import MESSAGE
-from spikelab.hw.profiles.profile import Fitted, Profile, along_rows
+from spikelab.hw.profiles.profile import Fitted, Profile, Reach, along_rows
 from spikelab.hw.real_graph import LoweringError, RealConnection, RealGraph, RealPopulation, real_graph
 from spikelab.hw.retime import CannotRetime, lags
 from spikelab.hw.scales import METHODS, Method, Scales, Weights, choose_scales
@@ -297,8 +297,7 @@ class _Lowering:
         for c, path in zip(into, paths, strict=True):
             values = self._rows(path, population) * self._message_scale(c.source)
             weights.append(Weights(values, self.profile.grid(values, self.quantisation.bits), self.profile.per_unit))
-        largest = self.membranes.get(population.name)
-        limits = self.profile.limits(population, self._reach(population, weights) if largest is None else 2 * largest)
+        limits = self.profile.limits(population, self._reach(population, weights))
         wanted = self.quantisation.per_neuron
         per_row = self.profile.per_row and wanted is not False
         if wanted and not self.profile.per_row:
@@ -310,8 +309,8 @@ class _Lowering:
     def _message_scale(self, source: str) -> float:
         return self.quantisation.input_scale if source == INPUT else 1.0
 
-    def _reach(self, population: RealPopulation, weights: Sequence[Weights]) -> float:
-        """The largest magnitude that a membrane without reset can reach, whatever comes in."""
+    def _reach(self, population: RealPopulation, weights: Sequence[Weights]) -> Reach:
+        """How far a layer could get, whatever comes in, or as far as its membrane was seen to."""
         form = population.form
         into = [c for c in self.real.connections if c.target == population.name]
         total = float(population.bias.detach().abs().max())
@@ -319,15 +318,16 @@ class _Lowering:
             most = max(map(abs, self.quantisation.input_range)) if c.source == INPUT else 1
             sums = np.abs(w.values).sum(1).max(initial=0.0) * c.path.pool[0] * c.path.pool[1]
             total += float(sums) * most
+        current = total
         if form.keep_syn is not None:
-            total = (total + float(form.bias_syn.abs().max())) / (1 - float(form.keep_syn.max()))
-        total += float(form.bias.abs().max()) + float(form.direct.abs().max()) * total
+            current = (total + float(form.bias_syn.abs().max())) / (1 - float(form.keep_syn.max()))
+        drive = current + float(form.bias.abs().max()) + float(form.direct.abs().max()) * total
         # without a leak a membrane grows for ever; a sequence of a thousand steps is allowed for
-        leak = max(1 - float(form.keep_mem.max()), 1e-3)
-        largest = total / leak
+        membrane = drive / max(1 - float(form.keep_mem.max()), 1e-3)
         if form.v_threshold is not None:
-            largest = min(largest, max(4 * float(form.v_threshold.abs().max()), 2 * total))
-        return largest
+            membrane = min(membrane, max(4 * float(form.v_threshold.abs().max()), 2 * drive))
+        seen = self.membranes.get(population.name)
+        return Reach(membrane if seen is None else 2 * seen, current)
 
     def _fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted | None:
         try:

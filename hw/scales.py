@@ -46,6 +46,21 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """Something that must fit into a chip's numbers.
+
+    Attributes:
+        value: real, one [1] or one for each row [rows].
+        most: the largest whole number that may hold it.
+        hard: whether weights give up levels for it, where no exponent makes room.
+    """
+
+    value: np.ndarray
+    most: float
+    hard: bool = True
+
+
+@dataclass(frozen=True)
 class Scales:
     """What was chosen.
 
@@ -104,7 +119,7 @@ def _needed(values: np.ndarray, grid: Grid, percentile: float) -> np.ndarray:
 
 def choose_scales(
     connections: Sequence[Weights],
-    largest_unit_for: Sequence[tuple[np.ndarray, float]],
+    limits: Sequence[Limit],
     exponents: tuple[int, int],
     per_row: bool,
     method: Method = "mse",
@@ -114,8 +129,7 @@ def choose_scales(
 
     Args:
         connections: into the population.
-        largest_unit_for: (real value [1] or [rows], largest whole number that may hold it) of the threshold, of the
-            range of the membrane, ...: the unit is made large enough for each of them.
+        limits: the threshold, the range of the membrane, ...: the unit is made large enough for each of them.
         exponents: smallest and largest that the target has.
         per_row: one unit for each row.
         method: how a step is chosen, see ``best_step``.
@@ -124,14 +138,15 @@ def choose_scales(
     rows = max((len(c.values) for c in connections), default=1)
     given = list(connections)
     connections = [c for c in given if np.any(c.values)]
-    floor = np.zeros(1)
-    for value, limit in largest_unit_for:
-        floor = np.maximum(floor, np.abs(value) / limit)
+    floor, soft = np.zeros(1), np.zeros(1)
+    for limit in limits:
+        soft = np.maximum(soft, np.abs(limit.value) / limit.most)
+        floor = np.maximum(floor, np.abs(limit.value) / limit.most) if limit.hard else floor
     if not connections:
         unit = np.where(floor > 0, floor, 1.0)
         return Scales(unit if per_row else unit.max(keepdims=True), [0] * len(given))
     values, chosen = _units(connections, per_row and rows > 1, exponents, method, percentile, rows)
-    scales = _in_range(values, chosen, [c.grid for c in connections], floor, exponents, per_row)
+    scales = _in_range(values, chosen, [c.grid for c in connections], (floor, soft), exponents, per_row)
     of = dict(zip(map(id, connections), scales.exponents, strict=True))
     return Scales(scales.unit, [of.get(id(c), 0) for c in given])
 
@@ -206,11 +221,17 @@ def _unit_of_rows(connections: Sequence[Weights], unit: float, chosen: list[int]
 
 
 def _in_range(
-    unit: np.ndarray, chosen: list[int], grids: list[Grid], floor: np.ndarray, exponents: tuple[int, int], per_row: bool
+    unit: np.ndarray,
+    chosen: list[int],
+    grids: list[Grid],
+    floors: tuple[np.ndarray, np.ndarray],
+    exponents: tuple[int, int],
+    per_row: bool,
 ) -> Scales:
     """Moves unit and exponents together by a power of two: as fine a unit as fits, within the exponents' range."""
+    floor, soft = floors
     finer = min(exponents[1] - e for e in chosen)
-    needed = np.max(floor / unit)
+    needed = np.max(soft / unit)
     if needed > 0:
         finer = min(finer, int(np.floor(-np.log2(needed))))
     finer = max(finer, max(_lowest(g, exponents) - e for g, e in zip(grids, chosen, strict=True)))

@@ -9,9 +9,9 @@ import torch
 
 from spikelab import registry
 from spikelab.hw.neurons.generic import ONE
-from spikelab.hw.profiles.profile import Fitted, Profile, along_rows, numbers, whole
+from spikelab.hw.profiles.profile import Fitted, Profile, Reach, along_rows, numbers, whole
 from spikelab.hw.real_graph import RealPopulation
-from spikelab.hw.scales import Grid
+from spikelab.hw.scales import Grid, Limit
 
 
 class Generic(Profile):
@@ -35,14 +35,15 @@ class Generic(Profile):
         """Two's complement."""
         return Grid(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
-    def limits(self, population: RealPopulation, largest: float) -> list[tuple[np.ndarray, float]]:
+    def limits(self, population: RealPopulation, reach: Reach) -> list[Limit]:
         """The membrane in the width of the state, the threshold well below it."""
-        found = [(np.array([largest]), float(self.largest))]
         form = population.form
-        if form.v_threshold is not None and form.v_reset is not None:
-            # a membrane that saturates above the threshold fires all the same
-            found = [(np.abs(numbers(form.v_threshold)).max(keepdims=True).reshape(1), self.largest / 4)]
-        return found
+        if form.v_threshold is None or form.v_reset is None:
+            return [Limit(np.array([reach.membrane]), float(self.largest))]
+        # a membrane that saturates above the threshold fires all the same
+        found = [Limit(np.abs(numbers(form.v_threshold)).max(keepdims=True).reshape(1), self.largest / 4)]
+        current = Limit(np.array([reach.current]), float(self.largest), hard=False)
+        return [*found, current] if form.keep_syn is not None else found
 
     def fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted:
         """A generic neuron; nothing is approximated but by rounding."""

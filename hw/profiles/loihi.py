@@ -10,9 +10,9 @@ import torch
 
 from spikelab.hw.loihi_weights import sign_mode_of
 from spikelab.hw.neurons.loihi_lif import LARGEST, LOIHI_LIF, NEVER
-from spikelab.hw.profiles.profile import Fitted, Profile, along_rows, numbers, one_for_all, whole
+from spikelab.hw.profiles.profile import Fitted, Profile, Reach, along_rows, numbers, one_for_all, whole
 from spikelab.hw.real_graph import RealPopulation
-from spikelab.hw.scales import Grid
+from spikelab.hw.scales import Grid, Limit
 from spikelab.hw.step_form import CannotLower
 
 #: Units of the membrane in one of the threshold's.
@@ -49,17 +49,18 @@ class Loihi(Profile):
         low, high = (0, 2**bits - 1) if mode == "excitatory" else (1 - 2**bits, 0)
         return Grid(low, high, 2 ** (8 - bits))
 
-    def limits(self, population: RealPopulation, largest: float) -> list[tuple[np.ndarray, float]]:
-        """Threshold, bias and, where nothing resets it, the membrane."""
+    def limits(self, population: RealPopulation, reach: Reach) -> list[Limit]:
+        """Threshold, bias, the current, which wraps, and, where nothing resets it, the membrane."""
         form = population.form
         bias = np.abs(numbers(self._bias(population))).max()
         shift = 7 if self.bias_exponent is None else self.bias_exponent
-        found = [(np.array([bias]), float(LARGEST_MANTISSA << shift))]
+        found = [Limit(np.array([bias]), float(LARGEST_MANTISSA << shift))]
+        found.append(Limit(np.array([reach.current]), float(LARGEST), hard=False))
         if form.v_threshold is None:
-            return [*found, (np.array([largest]), float(LARGEST_THRESHOLD * THRESHOLD_UNIT))]
+            return [*found, Limit(np.array([reach.membrane]), float(LARGEST_THRESHOLD * THRESHOLD_UNIT))]
         threshold = np.abs(numbers(form.v_threshold)).max()
         # half of the range stays for what one step adds
-        return [*found, (np.array([threshold]), LARGEST_THRESHOLD * THRESHOLD_UNIT / 2)]
+        return [*found, Limit(np.array([threshold]), LARGEST_THRESHOLD * THRESHOLD_UNIT / 2)]
 
     def _bias(self, population: RealPopulation) -> torch.Tensor:
         """What a constant input adds to the membrane at each step."""

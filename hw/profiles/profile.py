@@ -12,7 +12,7 @@ import torch
 
 from spikelab.hw.neuron import IntegerNeuron
 from spikelab.hw.real_graph import RealPopulation
-from spikelab.hw.scales import Grid
+from spikelab.hw.scales import Grid, Limit
 from spikelab.hw.step_form import CannotLower
 
 
@@ -31,6 +31,19 @@ class Fitted:
     parameters: Mapping[str, Any]
     notes: list[str] = field(default_factory=list)
     before_rounding: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a population can get, in real units.
+
+    Attributes:
+        membrane: largest magnitude of its membrane where nothing resets it.
+        current: largest magnitude of its current, or of what arrives at one step where it has none.
+    """
+
+    membrane: float
+    current: float
 
 
 class Profile(ABC):
@@ -71,13 +84,8 @@ class Profile(ABC):
         return torch.ones((), dtype=torch.float64)
 
     @abstractmethod
-    def limits(self, population: RealPopulation, largest: float) -> list[tuple[np.ndarray, float]]:
-        """(real value, largest whole number that may hold it) of all that the unit of a population must fit.
-
-        Args:
-            population: the layer.
-            largest: largest magnitude that its membrane can reach, in real units.
-        """
+    def limits(self, population: RealPopulation, reach: Reach) -> list[Limit]:
+        """What the unit of a population must make room for."""
 
     @abstractmethod
     def fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted:
@@ -86,7 +94,6 @@ class Profile(ABC):
         Raises:
             CannotLower: if the chip has nothing that behaves like it; says what would.
         """
-
 
     def started_late(self, steps: int) -> Mapping[str, int] | None:
         """Parameters that empty a neuron after so many steps, so that its bias starts then; None if there are none."""

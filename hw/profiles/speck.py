@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from spikelab.hw.neurons.speck import HIGH, SPECK_IF
-from spikelab.hw.profiles.profile import Fitted, Profile, numbers, one_for_all, whole
+from spikelab.hw.profiles.profile import Fitted, Profile, Reach, numbers, one_for_all, whole
 from spikelab.hw.real_graph import RealPopulation
-from spikelab.hw.scales import Grid
+from spikelab.hw.scales import Grid, Limit
 from spikelab.hw.step_form import CannotLower
 
 
@@ -26,12 +26,12 @@ class Speck(Profile):
         """Two's complement."""
         return Grid(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
-    def limits(self, population: RealPopulation, largest: float) -> list[tuple[np.ndarray, float]]:
+    def limits(self, population: RealPopulation, reach: Reach) -> list[Limit]:
         """Threshold and bias."""
         form = population.form
         bias = np.abs(numbers(form.bias + population.bias)).max()
         threshold = 0.0 if form.v_threshold is None else float(np.abs(numbers(form.v_threshold)).max())
-        return [(np.array([bias]), 127.0), (np.array([threshold]), HIGH / 2)]
+        return [Limit(np.array([bias]), 127.0), Limit(np.array([threshold]), HIGH / 2)]
 
     def fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted:
         """The chip's one neuron."""

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from spikelab.hw.neurons.xylo import HIGH, XYLO_HIDDEN
-from spikelab.hw.profiles.profile import Fitted, Profile, along_rows, numbers, whole
+from spikelab.hw.profiles.profile import Fitted, Profile, Reach, along_rows, numbers, whole
 from spikelab.hw.real_graph import RealPopulation
-from spikelab.hw.scales import Grid
+from spikelab.hw.scales import Grid, Limit
 from spikelab.hw.step_form import CannotLower
 
 
@@ -37,9 +37,9 @@ class Xylo(Profile):
         shift, _ = _shift(population.form.keep_syn)
         return torch.as_tensor(1 / (1 - 2.0**-shift))
 
-    def limits(self, population: RealPopulation, largest: float) -> list[tuple[np.ndarray, float]]:
+    def limits(self, population: RealPopulation, reach: Reach) -> list[Limit]:
         """The membrane in 16 bits; reset by subtraction needs all of it."""
-        return [(np.array([largest]), float(HIGH))]
+        return [Limit(np.array([reach.membrane]), float(HIGH), hard=False)]
 
     def fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted:
         """A hidden neuron, whatever its place."""

@@ -301,3 +301,20 @@ def test_every_profile_says_what_it_is(name):
         for bits in range(low, high + 1):
             grid = profile.grid(weights, bits)
             assert grid.high - grid.low < 2**bits
+
+
+@pytest.mark.parametrize("profile", ["loihi", "loihi_netx", "generic"])
+@pytest.mark.parametrize("layer", [LI(), CubaLI(method="semi_implicit_euler")])
+def test_no_current_wraps_even_if_everything_fires_at_once(profile, layer):
+    torch.manual_seed(5)
+    network = Network.sequential(Dense(800, 6), layer)
+    with torch.no_grad():
+        network.nodes["0_dense"].weight.uniform_(-0.01, 0.3)
+    x = torch.ones((60, 1, 800))
+    with torch.no_grad():
+        real = network.eval()(x)[0]
+    lowered = lower(network, profile, None, (800,))
+    (output,) = lowered.graph.outputs
+    run = simulate(lowered.graph, {"input": lowered.quantisation.messages(x)}, record=True)
+    found = dequantised(lowered, output.population, run.states[output.population]["v"])
+    torch.testing.assert_close(found[output.lag :].float(), real[: 60 - output.lag], rtol=0.02, atol=0.5)

@@ -8,6 +8,7 @@ import numpy as np
 
 from spikelab.hw.backends.c99.integer_types import constant, fits, table
 from spikelab.hw.backends.c99.layout import Link, Plan
+from spikelab.hw.backends.c99.print_equations import indented
 from spikelab.hw.backends.c99.stored import SPARSE_BELOW, Stored, counts, sparse, stored
 from spikelab.hw.connections import Convolution, Dense, OneToOne, convolved_shape
 
@@ -288,8 +289,8 @@ class _Printer:
             *(f"    {text}" for text in step),
             "}",
         ]
-        across = _axis("x", wide, weights.padding[1], weights.stride[1], weights.dilation[1], columns, tap)
-        body = _axis("y", high, weights.padding[0], weights.stride[0], weights.dilation[0], rows, across)
+        across = _axis("x", self.shape[2], columns, weights, tap)
+        body = _axis("y", self.shape[1], rows, weights, across)
         return [*self._sums(), *self._events([*self._message(), *body], places=True)]
 
     def _function(self, body: list[str]) -> list[str]:
@@ -306,24 +307,22 @@ class _Printer:
         ]
 
 
-def _axis(axis: str, taps: int, padding: int, stride: int, dilation: int, targets: int, body: list[str]) -> list[str]:
-    """A loop over the taps of one axis that reach a target from where the event is."""
+def _axis(axis: str, places: int, targets: int, weights: Convolution, body: list[str]) -> list[str]:
+    """A loop over the taps of one axis that reach a target from where the event is; no check that cannot fail."""
+    along = "yx".index(axis)
+    taps, padding = weights.weight.shape[2 + along], weights.padding[along]
+    stride, dilation = weights.stride[along], weights.dilation[along]
     reach = f"{axis} + {padding}u" if padding else axis
-    step = f"{dilation}u * {axis}_of" if dilation > 1 else f"{axis}_of"
-    ahead = [f"const uint32_t {axis}_back = {step};"] if dilation > 1 else []
     back = f"{axis}_back" if dilation > 1 else f"{axis}_of"
-    found = [f"for (uint32_t {axis}_of = 0; {axis}_of < {taps}u; ++{axis}_of) {{", *(f"    {a}" for a in ahead)]
-    skip = [f"{reach} < {back}"] if taps > 1 else []
-    if stride > 1:
-        skip.append(f"({reach} - {back}) % {stride}u != 0u")
-        position = f"({reach} - {back}) / {stride}u"
-    else:
-        position = f"{reach} - {back}"
-    if skip:
-        found += [f"    if ({' || '.join(skip)}) {{", "        continue;", "    }"]
-    found += [f"    const uint32_t {axis}_to = {position};"]
-    found += [f"    if ({axis}_to >= {targets}u) {{", "        continue;", "    }"]
-    return [*found, *(f"    {text}" for text in body), "}"]
+    inner = [f"const uint32_t {back} = {dilation}u * {axis}_of;"] if dilation > 1 else []
+    skip = [f"{reach} < {back}"] if (taps - 1) * dilation > padding else []
+    skip += [f"({reach} - {back}) % {stride}u != 0u"] if stride > 1 else []
+    inner += [f"if ({' || '.join(skip)}) {{", "    continue;", "}"] if skip else []
+    position = f"({reach} - {back}) / {stride}u" if stride > 1 else f"{reach} - {back}"
+    inner.append(f"const uint32_t {axis}_to = {position};")
+    if (places - 1 + padding) // stride >= targets:
+        inner += [f"if ({axis}_to >= {targets}u) {{", "    continue;", "}"]
+    return [f"for (uint32_t {axis}_of = 0; {axis}_of < {taps}u; ++{axis}_of) {{", *indented([*inner, *body]), "}"]
 
 
 def _taps(weights: Convolution, shape: tuple[int, ...]) -> int:

@@ -157,10 +157,11 @@ def _remember(plan: Plan, name: str) -> list[str]:
     found = [f"{p}.at = ({kind})({p}.at + 1u == {lists}u ? 0u : {p}.at + 1u);"]
     if name not in plan.inputs:
         return found
+    found.append(f"if (in->{source.name}_count != 0u) {{")
     for member in ["index", *(["value"] if source.value_type else [])]:
         given = f"in->{source.name}_{member}"
-        copied = f"memcpy({p}.{member}[{p}.at], {given}, in->{source.name}_count * sizeof *{given});"
-        found += [f"if (in->{source.name}_count != 0u) {{", f"    {copied}", "}"]
+        found.append(f"    memcpy({p}.{member}[{p}.at], {given}, in->{source.name}_count * sizeof *{given});")
+    found.append("}")
     return [*found, f"{p}.count[{p}.at] = in->{source.name}_count;"]
 
 
