@@ -88,12 +88,18 @@ def options_from_data(name: str, dataset: Any, options: Mapping[str, Any]) -> di
 
     Raises:
         UnknownNameError: If there is no such model.
-        ValueError: If an option was given a value that contradicts the data.
+        ValueError: If an option was given a value that contradicts the data, or the data is not what the model takes.
     """
     model_type = registry.load("models", name)
     if not hasattr(model_type, "options_from_data"):
         return dict(options)
-    derived: dict[str, Any] = model_type.options_from_data(dataset)
+    try:
+        derived: dict[str, Any] = model_type.options_from_data(dataset)
+    except (AttributeError, KeyError) as error:
+        raise ValueError(
+            f"model {name!r} does not fit the data set, a {type(dataset).__name__}: it takes its options from what "
+            f"that lacks ({error}); choose another --model.name or --data.name"
+        ) from error
     for key, value in derived.items():
         if key in options and options[key] != value:
             raise ValueError(f"model {name!r}: {key} = {options[key]!r}, and the data set has {value!r}; leave it out")

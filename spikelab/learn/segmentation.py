@@ -24,7 +24,8 @@ class SegmentationTask:
         loss: Label smoothing and class weights.
 
     Raises:
-        ValueError: If the number of class weights is not that of the classes.
+        ValueError: If the data set has no class for each pixel, or the number of class weights is not that of the
+            classes.
     """
 
     score = "mean_iou"
@@ -33,6 +34,11 @@ class SegmentationTask:
     def __init__(self, dataset: Any, loss: Loss | None = None) -> None:
         loss = loss or Loss()
         self.class_names = [str(name) for name in dataset.class_names]
+        if not hasattr(dataset, "ignore_index"):
+            raise ValueError(
+                f"segmentation takes a data set with a class for each pixel, and a {type(dataset).__name__} has none; "
+                "for one class a sample: --task classification"
+            )
         self.ignore_index = int(dataset.ignore_index)
         self.label_smoothing = loss.label_smoothing
         self.class_weights = None if loss.class_weights is None else torch.tensor(loss.class_weights)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import struct
 from types import SimpleNamespace
 
@@ -168,6 +169,22 @@ def test_train_and_eval(trained, tmp_path, capsys):
 def test_other_classes_are_refused(trained, capsys):
     assert main(["eval", str(trained), "--device=cpu", "--data.options.class_names=left,right,bottom"]) == 1
     assert "['left', 'right', 'bottom'], and" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "segmentation"}, "class for each pixel, and a MNIST has none; .* --task classification"),
+        ({"model.name": "halsie"}, r"does not fit the data set, a MNIST: .* lacks \(.*time_bins.*; choose another"),
+        ({"data.name": "tiny"}, r"does not fit the data set, a TinyScenes: .* lacks \('image'\); choose another"),
+    ],
+)  # fmt: skip
+def test_task_model_and_data_must_fit(options, message, folder, tmp_path, capsys):
+    given = [word for word in words(folder, tmp_path / "run", **options) if "model.options" not in word]
+    if "data.name" in options:
+        given = [word for word in given if "data.options" not in word]
+    assert main(given) == 1
+    assert re.search(message, capsys.readouterr().err)
 
 
 def test_resumed_run_ends_with_the_same_weights(folder, trained, tmp_path):
