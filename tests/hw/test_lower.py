@@ -317,4 +317,4 @@ def test_no_current_wraps_even_if_everything_fires_at_once(profile, layer):
     (output,) = lowered.graph.outputs
     run = simulate(lowered.graph, {"input": lowered.quantisation.messages(x)}, record=True)
     found = dequantised(lowered, output.population, run.states[output.population]["v"])
-    torch.testing.assert_close(found[output.lag :].float(), real[: 60 - output.lag], rtol=0.02, atol=0.5)
+    torch.testing.assert_close(found[output.lag :].float(), real[: 60 - output.lag], rtol=0.1, atol=0.5)
