@@ -17,7 +17,7 @@ from spikelab.hw.ir import IntegerGraph, Population
 from spikelab.hw.loihi_weights import sign_mode_of, stored_weights
 from spikelab.hw.neuron_kernel import parameters_of
 from spikelab.hw.observed_limits import observed_violations
-from spikelab.hw.violation import Violation
+from spikelab.hw.range_violation import RangeViolation
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ _SHIFTED: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def check_limits(graph: IntegerGraph, inputs: Mapping[str, np.ndarray] | None = None) -> list[Violation]:
+def check_limits(graph: IntegerGraph, inputs: Mapping[str, np.ndarray] | None = None) -> list[RangeViolation]:
     """Everything that a chip would not hold or do as the simulator does.
 
     Args:
@@ -66,7 +66,7 @@ def check_limits(graph: IntegerGraph, inputs: Mapping[str, np.ndarray] | None = 
     return found
 
 
-def _static(graph: IntegerGraph) -> Iterator[Violation]:
+def _static(graph: IntegerGraph) -> Iterator[RangeViolation]:
     for c in graph.connections:
         chip = _CHIPS.get(graph.population(c.target).neuron.name.split("_")[0])
         if chip is not None:
@@ -74,7 +74,7 @@ def _static(graph: IntegerGraph) -> Iterator[Violation]:
             if c.source in graph.inputs:
                 given, (low, high) = graph.inputs[c.source], chip.messages_in
                 if given.low < low or given.high > high:
-                    yield Violation(
+                    yield RangeViolation(
                         f"input {c.source!r}",
                         "input range",
                         f"messages of {given.low} to {given.high}",
@@ -86,14 +86,14 @@ def _static(graph: IntegerGraph) -> Iterator[Violation]:
         yield from _parameters(population)
 
 
-def _connection(c: Connection, chip: _Chip) -> Iterator[Violation]:
+def _connection(c: Connection, chip: _Chip) -> Iterator[RangeViolation]:
     where, weight = f"connection {c.source!r} -> {c.target!r}", c.weights.weight
     stored = stored_weights(weight) if chip.weights == "loihi" else np.clip(weight, -128, 127)
     wrong = int(np.count_nonzero(stored != weight))
     if wrong:
         mode = f" with {sign_mode_of(weight)} signs" if chip.weights == "loihi" else ""
         kept = f"{stored.min()} to {stored.max()}" + (" in steps of 2" if "mixed" in mode else "")
-        yield Violation(
+        yield RangeViolation(
             where,
             "weights",
             f"{wrong} of {weight.size} weights, {weight.min()} to {weight.max()}, cannot be stored",
@@ -104,12 +104,12 @@ def _connection(c: Connection, chip: _Chip) -> Iterator[Violation]:
         )
     low, high = chip.exponents
     if not low <= c.exponent <= high:
-        yield Violation(
+        yield RangeViolation(
             where, "exponent", str(c.exponent), f"{chip.name} has {low} to {high}", "Rescale the weights.", True
         )
     dropped = int(np.count_nonzero(stored & ((1 << min(max(-c.exponent, 0), 62)) - 1)))
     if dropped:
-        yield Violation(
+        yield RangeViolation(
             where,
             "weights",
             f"{dropped} weights have low bits that an exponent of {c.exponent} drops",
@@ -122,7 +122,7 @@ def _connection(c: Connection, chip: _Chip) -> Iterator[Violation]:
     # a step is what it takes at least
     extra = max(c.delay - 1, 0) + further
     if extra > chip.longest_delay:
-        yield Violation(
+        yield RangeViolation(
             where,
             "delay",
             f"{extra} steps beyond the usual one",
@@ -132,12 +132,12 @@ def _connection(c: Connection, chip: _Chip) -> Iterator[Violation]:
         )
 
 
-def _parameters(population: Population) -> Iterator[Violation]:
+def _parameters(population: Population) -> Iterator[RangeViolation]:
     values = parameters_of(population)
     for name, shifts in _SHIFTED.get(population.neuron.name, {}).items():
         largest = int(np.abs(values[name]).max(initial=0)) << sum(int(values[s].max(initial=0)) for s in shifts)
         if largest >= 2**23:
-            yield Violation(
+            yield RangeViolation(
                 f"population {population.name!r}",
                 "parameter",
                 f"{name} is {largest} when shifted by {' + '.join(shifts)}",

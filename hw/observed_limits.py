@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,14 +12,14 @@ from spikelab.hw.ir import Population
 from spikelab.hw.neuron import MESSAGE, STEP
 from spikelab.hw.neuron_kernel import parameters_of
 from spikelab.hw.numpy_arithmetic import work_out
-from spikelab.hw.violation import Violation
+from spikelab.hw.range_violation import RangeViolation
 
 #: Share of steps that a neuron may spend at the limit of its range before it is said to sit there.
 _MOST_CLIPPED = 0.5
 _SMALLER = "Scale the weights of this population down, with its threshold and bias."
 
 
-def observed_violations(population: Population, run: IntegerRun) -> Iterator[Violation]:
+def observed_violations(population: Population, run: IntegerRun) -> Iterator[RangeViolation]:
     """What the data show of one population."""
     neuron, where = population.neuron, f"population {population.name!r}"
     flat = {name: _flat(values) for name, values in run.states[population.name].items()}
@@ -70,7 +71,7 @@ def observed_violations(population: Population, run: IntegerRun) -> Iterator[Vio
     yield from _activity(population, messages)
 
 
-def _activity(population: Population, messages: np.ndarray) -> Iterator[Violation]:
+def _activity(population: Population, messages: np.ndarray) -> Iterator[RangeViolation]:
     if dict(population.neuron.assignments)[MESSAGE] == 0:
         return  # it never sends anything
     where = f"population {population.name!r}"
@@ -97,7 +98,7 @@ def _activity(population: Population, messages: np.ndarray) -> Iterator[Violatio
         )
 
 
-def _beyond(where: str, what: str, name: str, values: np.ndarray, bits: int) -> Iterator[Violation]:
+def _beyond(where: str, what: str, name: str, values: np.ndarray, bits: int) -> Iterator[RangeViolation]:
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     outside = (values < low) | (values > high)
     if outside.any():
@@ -114,14 +115,14 @@ def _beyond(where: str, what: str, name: str, values: np.ndarray, bits: int) -> 
 
 def _violation(
     where: str, what: str, found: str, allowed: str, remedy: str, mask: np.ndarray, breaks: bool
-) -> Violation:
+) -> RangeViolation:
     """A violation with the numbers of a mask [T, B, N] of values or [N] of neurons."""
     neurons = int(mask.reshape(-1, mask.shape[-1]).any(0).sum())
     often = f" ({int(mask.sum())} of {mask.size} values)" if mask.ndim > 1 else ""
     found = f"{found} at {neurons} of {mask.shape[-1]} neurons{often}"
-    return Violation(where, what, found, allowed, remedy, breaks, int(mask.sum()) if mask.ndim > 1 else 0, neurons)
+    return RangeViolation(where, what, found, allowed, remedy, breaks, int(mask.sum()) if mask.ndim > 1 else 0, neurons)
 
 
 def _flat(values: np.ndarray) -> np.ndarray:
     """[T, B, *shape] to [T, B, N]."""
-    return values.reshape(*values.shape[:2], -1)
+    return values.reshape(*values.shape[:2], math.prod(values.shape[2:]))

@@ -7,6 +7,7 @@ counted. Nothing is estimated from mean rates.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
@@ -204,7 +205,7 @@ def _before_pooling(reached: np.ndarray, pool: tuple[int, int], source: tuple[in
 
 def _flat(values: np.ndarray) -> np.ndarray:
     """[T, B, *shape] to [T, B, N]."""
-    return values.reshape(*values.shape[:2], -1)
+    return values.reshape(*values.shape[:2], math.prod(values.shape[2:]))
 
 
 FIELDS = tuple(f.name for f in fields(LayerCounts))

@@ -62,7 +62,8 @@ def _after_pooling(connection: Connection, source: tuple[int, ...], deliver: Del
         sent = line[start + first - early : start + last]
         pictures = sent.reshape(*sent.shape[:2], *source)[..., : height * down, : width * right]
         windows = pictures.reshape(*sent.shape[:2], channels, height, down, width, right)
-        deliver(sums, windows.sum((-3, -1)).reshape(*sent.shape[:2], -1), early - first, first, last)
+        pooled = windows.sum((-3, -1)).reshape(*sent.shape[:2], channels * height * width)
+        deliver(sums, pooled, early - first, first, last)
 
     return run
 

@@ -225,3 +225,11 @@ def test_a_table_of_ones_own():
     counts = operation_counts(network(), events())
     operations = sum(layer.synaptic_operations + layer.graded_operations for layer in counts.layers.values())
     assert modelled_energy(counts, mine)["joule_per_sample"]["typical"] == pytest.approx(2 * operations / 3)
+
+
+@pytest.mark.parametrize(("steps", "samples"), [(0, 2), (3, 0), (1, 1)])
+def test_empty_and_short_data_are_counted_too(steps, samples):
+    counts = operation_counts(network(), events(steps, samples))
+    assert counts.layers["conv"].membrane_updates == steps * samples * 72
+    assert counts.per_step()["conv"]["synaptic_operations"] == 0
+    assert modelled_energy(counts, "loihi")["joule_per_sample"]["typical"] >= 0

@@ -147,6 +147,11 @@ def test_a_neuron_that_sits_at_its_limit_is_named():
     assert found[1].found == "v is at 32767 in more than 50% of the steps at 1 of 2 neurons"
 
 
+@pytest.mark.parametrize(("steps", "samples"), [(0, 1), (3, 0)])
+def test_nothing_is_said_of_no_data(steps, samples):
+    assert check_limits(loihi(EVEN), {"in": np.zeros((steps, samples, 4), np.int64)}) == []
+
+
 def test_a_limit_that_is_a_parameter_is_wanted():
     graph = IntegerGraph(
         {"in": Input((1,))},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Violation:
+class RangeViolation:
     """One limit that is not kept, or one thing that data show.
 
     Attributes:
