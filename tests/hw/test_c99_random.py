@@ -163,7 +163,7 @@ def check(seed, flags, folder):
 
 
 @given(seed=st.integers(0, 2**32), flags=st.sampled_from(FLAGS))
-@settings(max_examples=12, derandomize=True)
+@settings(max_examples=8, derandomize=True)
 def test_random_networks(seed, flags, tmp_path_factory):
     check(seed, flags, tmp_path_factory.mktemp("c99"))
 
