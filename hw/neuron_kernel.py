@@ -29,6 +29,9 @@ def run({arguments}):
         for b_ in range(batch_):
             for j_ in range(size_):
 {body}
+            # apart: the loop above only runs with vectors if no array that it writes may overlap another
+            for j_ in range(size_ if recording_ else 0):
+{recorded}
 '''
 _HELPERS = "magnitude, toward_zero, shift, wrap, saturate, quotient, remainder, positive, choose"
 
@@ -48,10 +51,9 @@ def _kernel(
         *(f"{p} = {p}_all_[j_]" for p, differs in parameters if differs),
         *(f"{name} = {expression}" for name, expression, differs in lines if differs),
         *(f"{s}_state_[b_, j_] = {s}" for s in states),
-        "if recording_:",
-        *(f"    {s}_record_[t_, b_, j_] = {s}" for s in states),
         f"sent_[t_, b_, j_] = {MESSAGE}",
     ]
+    recorded = [f"{s}_record_[t_, b_, j_] = {s}_state_[b_, j_]" for s in states]
     arguments = [
         *(f"{p}_all_" for p, _ in parameters),
         *("before_", "recording_", "sent_"),
@@ -67,10 +69,12 @@ def _kernel(
         common="\n".join(f"    {p} = {p}_all_[0]" for p, differs in parameters if not differs),
         each_step="\n".join(f"        {name} = {expression}" for name, expression, differs in lines if not differs),
         body="\n".join(" " * 16 + line for line in body),
+        recorded="\n".join(" " * 16 + line for line in recorded or ["pass"]),
     )
     return load_generated(source, f"the integer kernel of the {title.lower()}").run
 
 
+@cache
 def _lines(neuron: IntegerNeuron) -> tuple[tuple[str, str, bool], ...]:
     """The equations as code; what is alike for all neurons is worked out once a step."""
     assigned = [name for name, _ in neuron.assignments]

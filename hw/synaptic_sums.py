@@ -99,10 +99,12 @@ def _listed(connection: Connection, weights: Dense) -> Deliver:
     target, source = np.nonzero(weights.weight)
     weight = weights.weight[target, source].astype(np.int64)
     delay = np.zeros_like(target) if weights.delay is None else weights.delay[target, source].astype(np.int64)
-    order = np.lexsort((target, delay, source))
     rows = int(delay.max(initial=0)) + 1
+    place = source * rows + delay
+    # a stable sort keeps targets in order, and is far faster on 16 bits
+    order = np.argsort(place.astype(np.uint16) if place.max(initial=0) < 2**16 else place, kind="stable")
     # where the weights of each source and delay begin
-    counts = np.bincount(source * rows + delay, minlength=weights.weight.shape[1] * rows)
+    counts = np.bincount(place, minlength=weights.weight.shape[1] * rows)
     pointers = np.concatenate([[0], np.cumsum(counts)])
     lists = (target[order].astype(np.int32), weight[order], pointers)
     rule = (float(_largest(weight)), connection.exponent, connection.wrap_bits)
