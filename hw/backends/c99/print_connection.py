@@ -315,12 +315,14 @@ def _axis(axis: str, places: int, targets: int, weights: Convolution, body: list
     reach = f"{axis} + {padding}u" if padding else axis
     back = f"{axis}_back" if dilation > 1 else f"{axis}_of"
     inner = [f"const uint32_t {back} = {dilation}u * {axis}_of;"] if dilation > 1 else []
-    skip = [f"{reach} < {back}"] if (taps - 1) * dilation > padding else []
-    skip += [f"({reach} - {back}) % {stride}u != 0u"] if stride > 1 else []
+    # how far each tap reaches from each place
+    far = np.arange(places)[:, None] + padding - dilation * np.arange(taps)
+    skip = [f"{reach} < {back}"] if (far < 0).any() else []
+    skip += [f"({reach} - {back}) % {stride}u != 0u"] if (far % stride)[far >= 0].any() else []
     inner += [f"if ({' || '.join(skip)}) {{", "    continue;", "}"] if skip else []
     position = f"({reach} - {back}) / {stride}u" if stride > 1 else f"{reach} - {back}"
     inner.append(f"const uint32_t {axis}_to = {position};")
-    if (places - 1 + padding) // stride >= targets:
+    if far.max() // stride >= targets:
         inner += [f"if ({axis}_to >= {targets}u) {{", "    continue;", "}"]
     return [f"for (uint32_t {axis}_of = 0; {axis}_of < {taps}u; ++{axis}_of) {{", *indented([*inner, *body]), "}"]
 
