@@ -34,7 +34,7 @@ from spikelab.hw.integer import Simulator, simulate
 #: Our simulator must be so many times faster.
 FLOOR = 20
 #: Calls of one step each in a turn.
-CALLS = 50
+CALLS = 100
 _THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _PEERS = Path(__file__).parent / "peers"
 _PYTHON = FOLDER / "lava" / "bin" / "python"

@@ -6,6 +6,7 @@ equations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -82,6 +83,9 @@ class Simulator:
         }
         self.kernels = {p.name: neuron_kernel(p) for p in graph.populations}
         self.order = update_order(graph)
+        self.sizes = {name: math.prod(given.shape) for name, given in graph.inputs.items()}
+        self.sizes |= {p.name: p.size for p in graph.populations}
+        self.states = {p.name: tuple(s.name for s in p.neuron.states) for p in graph.populations}
 
     def run(
         self, inputs: Mapping[str, np.ndarray], state: Mapping[str, Any] | None = None, record: bool = False
@@ -135,33 +139,35 @@ def _check_inputs(graph: IntegerGraph, inputs: Mapping[str, np.ndarray]) -> tupl
     return sizes.pop()
 
 
+def _copied(before: Mapping[str, Any], population: str, state: str, shape: tuple[int, int]) -> np.ndarray:
+    """A state to go on from; zeros at a fresh start."""
+    if population not in before:
+        return np.zeros(shape, np.int64)
+    found: np.ndarray = before[population][state].copy()
+    return found
+
+
 class _Running:
     """Everything that changes during one call."""
 
     def __init__(self, prepared: Simulator, steps: int, batch: int, before: Mapping[str, Any], record: bool):
         self.prepared, self.steps, self.batch, self.record = prepared, steps, batch, record
-        graph = prepared.graph
         self.first_step = before["step"]
-        sizes = {name: int(np.prod(given.shape, dtype=np.int64)) for name, given in graph.inputs.items()}
-        sizes |= {p.name: p.size for p in graph.populations}
         #: name -> messages, those still under way first [history + T, B, N]
         self.line: dict[str, np.ndarray] = {}
-        for name, size in sizes.items():
+        for name, size in prepared.sizes.items():
             history = prepared.history[name]
-            line = np.zeros((history + steps, batch, size), np.int64)
+            line = self.line[name] = np.zeros((history + steps, batch, size), np.int64)
             if name in before["sent"]:
                 line[:history] = before["sent"][name]
-            self.line[name] = line
         self.state = {
-            p.name: {
-                s.name: before["populations"].get(p.name, {}).get(s.name, np.zeros((batch, p.size), np.int64)).copy()
-                for s in p.neuron.states
-            }
-            for p in graph.populations
+            name: {s: _copied(before["populations"], name, s, (batch, prepared.sizes[name])) for s in states}
+            for name, states in prepared.states.items()
         }
+        kept = steps if record else 0
         self.recorded = {
-            p.name: {s.name: np.empty((steps if record else 0, batch, p.size), np.int64) for s in p.neuron.states}
-            for p in graph.populations
+            name: {s: np.empty((kept, batch, prepared.sizes[name]), np.int64) for s in states}
+            for name, states in prepared.states.items()
         }
         #: population -> port -> what arrives; of all steps where recording, else of the piece that is being run
         self.sums: dict[str, dict[str, np.ndarray]] = {}
@@ -169,10 +175,11 @@ class _Running:
     def advance(self, part: Sequence[Population], cyclic: bool) -> None:
         """Runs populations over the whole sequence; those with a cycle among them step by step."""
         # sums of a piece stay in the cache, and long sequences need little memory
-        fitting = _PIECE // max(1, self.batch * sum(p.size for p in part))
+        sizes = self.prepared.sizes
+        fitting = _PIECE // max(1, self.batch * sum(sizes[p.name] for p in part))
         length = self.steps if self.record else min(self.steps, max(1, fitting))
         for p in part:
-            self.sums[p.name] = {a: np.zeros((length, self.batch, p.size), np.int64) for a in p.neuron.inputs}
+            self.sums[p.name] = {a: np.zeros((length, self.batch, sizes[p.name]), np.int64) for a in p.neuron.inputs}
         for first in range(0, self.steps, max(1, length)):
             for p in part if first else ():
                 for sums in self.sums[p.name].values():
