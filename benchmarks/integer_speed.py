@@ -198,8 +198,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         lava.close()
     print(table(report["rows"]))
-    missed = [r["case"] for r in report["rows"] if min(r["speedup_wall"], r["speedup_stepped_wall"]) < FLOOR]
-    print(f"floor of {FLOOR} times: " + (f"missed by {', '.join(missed)}" if missed else "kept by all"))
+    missed = [r["case"] for r in report["rows"] if r["speedup_wall"] < FLOOR]
+    print(
+        f"floor of {FLOOR} times, a sequence in one call: "
+        + (f"missed by {', '.join(missed)}" if missed else "kept by all")
+    )
     if given.json:
         given.json.write_text(json.dumps(report, indent=2) + "\n")
     return 0 if all(r["equal_spikes"] for r in report["rows"]) else 1
