@@ -1,0 +1,110 @@
+"""What fewer bits cost a spiking digit classifier: rounding after training, and training in integers.
+
+    python -m benchmarks.quantisation --folder runs/quantisation --seeds 0,1,2
+
+Trains the network of ``benchmarks/digits.toml`` for each seed, quantises it after training (`spikelab quantise`), goes
+on training it in integers from its real weights (`--quantise.bits`), and writes accuracies on the test split. Runs that
+are complete are not repeated, so it can be interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from benchmarks.machine import describe
+from spikelab.io.atomic import write_bytes_atomically, write_json_atomically
+from spikelab.report.tables import render
+
+CONFIG = Path(__file__).with_name("digits.toml")
+RESULTS = Path(__file__).parent / "results"
+WIDTHS = (8, 4, 3, 2)
+#: Training in integers goes on for a quarter of the epochs, at a tenth of the learning rate.
+TRAINING = ["--epochs", "10", "--optimiser.learning_rate", "1e-3"]
+
+
+def _spikelab(*words: str) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-m", "spikelab", *words], check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+def _accuracy(run: Path) -> float:
+    report = run / "eval.json"
+    if not report.exists():
+        _spikelab("eval", str(run), "--data.batch_size", "250", "--threads", "1", "--json", str(report))
+    return float(json.loads(report.read_text())["figures"]["accuracy"])
+
+
+def measure(folder: Path, seed: int, profile: str) -> dict[str, Any]:
+    """Accuracies of one seed."""
+    real = folder / f"real-{seed}"
+    common = ["--config", str(CONFIG), "--seed", str(seed), "--tensorboard", "false", "--resume", "auto"]
+    _spikelab("train", *common, "--folder", str(real))
+    found: dict[str, Any] = {
+        "seed": seed,
+        "real": _accuracy(real),
+        "after_training": {},
+        "in_integers": {},
+        "layers": {},
+    }
+    for scale in ("mse", "max"):
+        report = folder / f"rounded-{profile}-{scale}-{seed}"
+        if not (report / "report.json").exists():
+            words = ["--profile", profile, "--scale", scale, "--widths", ",".join(map(str, WIDTHS))]
+            _spikelab("quantise", str(real), *words, "--batch_size", "250", "--folder", str(report))
+        figures = json.loads((report / "report.json").read_text())["bits"]
+        found["after_training"][scale] = {bits: figures[bits]["figures"]["accuracy"] for bits in figures}
+        found["layers"][scale] = {bits: figures[bits]["layers"] for bits in figures}
+    for bits in WIDTHS:
+        run = folder / f"integers-{profile}-{bits}-{seed}"
+        start = ["--initialise_from", str(real), "--quantise.bits", str(bits), "--quantise.profile", profile]
+        _spikelab("train", *common, *TRAINING, *start, "--folder", str(run))
+        found["in_integers"][str(bits)] = _accuracy(run)
+    return found
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Means and standard deviations over seeds, in percent, as Markdown."""
+
+    def cell(values: list[float]) -> str:
+        spread = f" (sd {100 * stdev(values):.2f})" if len(values) > 1 else ""
+        return f"{100 * mean(values):.2f}{spread}"
+
+    real = [row["real"] for row in rows]
+    lines = []
+    for bits in map(str, WIDTHS):
+        largest, squared = ([row["after_training"][s][bits] for row in rows] for s in ("max", "mse"))
+        trained = [row["in_integers"][bits] for row in rows]
+        lost = 100 * (mean(real) - mean(squared)), 100 * (mean(real) - mean(trained))
+        lines.append([bits, cell(largest), cell(squared), f"{lost[0]:+.2f}", cell(trained), f"{lost[1]:+.2f}"])
+    header = ["bits", "rounded, max", "rounded, mse", "lost", "trained in integers", "lost"]
+    return f"real numbers: {cell(real)}\n\n{render(header, lines, markdown=True)}"
+
+
+def main() -> None:
+    """Runs all seeds, two at a time."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path("runs/quantisation"))
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--profile", default="loihi")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(2) as pool:
+        seeds = map(int, arguments.seeds.split(","))
+        rows = list(pool.map(lambda seed: measure(arguments.folder, seed, arguments.profile), seeds))
+    print(table(rows))
+    name = f"quantisation_{arguments.profile}"
+    write_json_atomically(RESULTS / f"{name}.json", {"machine": describe(), "profile": arguments.profile, "runs": rows})
+    head = f"# A digit classifier in few bits: MNIST test accuracy in percent, arithmetic {arguments.profile}\n\n"
+    write_bytes_atomically(RESULTS / f"{name}.md", (head + table(rows) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()
