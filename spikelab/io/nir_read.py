@@ -20,7 +20,7 @@ from spikelab.io.nir_file import CannotImport as CannotImport
 from spikelab.io.nir_graph import Graph, flat_graph, tree_of, without_joints
 from spikelab.io.nir_modules import Reading, make_module
 from spikelab.io.nir_order import step_order
-from spikelab.io.nir_shapes import Shapes, infer_shapes
+from spikelab.io.nir_shapes import Shapes, infer_shapes, wanted
 from spikelab.nn import Network
 from spikelab.nn.network import INPUT, OUTPUT
 
@@ -242,6 +242,10 @@ def _nir_node(name: str, checked: _Checked) -> nir.NIRNode:
             made = getattr(nir, node.kind)(weight=fields["weight"], bias=fields["bias"], **options)
             made.input_shape = places if node.kind == "Conv2d" else places[0]
         case _:
+            if node.kind in NEURONS:
+                # nir wants what is one number for all neurons as many times as there are neurons
+                fields = {key: value for key, value in fields.items() if value is not None}
+                fields = {key: np.broadcast_to(value, wanted(node) or ()).copy() for key, value in fields.items()}
             made = getattr(nir, node.kind)(**fields)
     made.input_type, made.output_type = {"input": arriving}, {"output": leaving}
     made.metadata = node.metadata

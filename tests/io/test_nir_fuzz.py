@@ -149,7 +149,8 @@ def mutate(root, mutation) -> None:
                 if options["kind"] not in ("S3", "V4")
                 else np.zeros(options["shape"], options["kind"])
             )
-    del root[path]
+    with contextlib.suppress(KeyError):
+        del root[path]
     if kind == "group":
         root.create_group(path)
     elif kind != "delete":
@@ -162,7 +163,9 @@ def run_structural(seeds, folder, seed, changes) -> str:
     path.write_bytes(seeds[seed % len(seeds)])
     with h5py.File(path, "r+") as root:
         for change in changes:
-            mutate(root, change)
+            # after the changes before, this one may not be possible any more
+            with contextlib.suppress(KeyError, OSError, ValueError, RuntimeError, TypeError):
+                mutate(root, change)
     return try_it(path)
 
 
@@ -179,7 +182,7 @@ def test_changed_structure(seeds, tmp_path_factory, seed, changes):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:Casting complex:UserWarning")
-@settings(max_examples=5000, **QUIET)
+@settings(max_examples=2000, **QUIET)
 @given(st.integers(0, 99), CHANGES)
 def test_changed_structure_at_length(seeds, tmp_path_factory, seed, changes):
     run_structural(seeds, tmp_path_factory.getbasetemp(), seed, changes)
@@ -284,9 +287,9 @@ def test_changed_bytes_as_users_read_them(seeds, tmp_path):
 
 @needs_fork
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 104))
+@pytest.mark.parametrize("seed", range(100, 102))
 def test_changed_bytes_at_length(seeds, tmp_path, monkeypatch, seed):
-    ends = run_bytes(seeds, tmp_path, monkeypatch, 2500, seed)
+    ends = run_bytes(seeds, tmp_path, monkeypatch, 1500, seed)
     print(ends)
     assert ends["runs"] > 100
 
@@ -297,6 +300,6 @@ def test_changed_bytes_at_length(seeds, tmp_path, monkeypatch, seed):
 def test_changed_bytes_of_other_simulators_files(shared, tmp_path, monkeypatch):
     files = sorted((shared / "data" / "nir_models").glob("**/*.nir"))
     assert files
-    ends = run_bytes([file.read_bytes() for file in files], tmp_path, monkeypatch, 2500, 0)
+    ends = run_bytes([file.read_bytes() for file in files], tmp_path, monkeypatch, 1500, 0)
     print(ends)
     assert ends["runs"] > 100
