@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spikelab.hw.placement.report import spans
 from spikelab.hw.target import ESTIMATE
 from spikelab.io.atomic import write_bytes_atomically
 
@@ -20,6 +21,8 @@ _EMPTY, _LINE, _TEXT = "#F4F4F4", "#555555", "#222222"
 _NAMED = 16
 #: Longest name in a core, and in the legend, in letters.
 _LETTERS, _LEGEND_LETTERS = 18, 40
+#: Longest list of cores in the legend, in letters; longer ones are counted.
+_SPAN = 16
 #: Width of a letter of the legend in inches.
 _LETTER = 0.068
 
@@ -61,7 +64,7 @@ def draw_chip_map(placement: Placement, path: str | Path) -> Path:
     figure.text(0.3 / width, 1 - 0.32 / height, _title(placement), size=13, weight="bold", color=_TEXT)
     figure.text(0.3 / width, 1 - 0.62 / height, _subtitle(placement), size=9, color=_TEXT)
     axes = figure.add_axes(
-        (0.3 / width, (bars + 0.45) / height, (width - beside - 0.3) / width, chip / height),
+        (0.3 / width, (bars + 0.45) / height, (width - beside - 0.6) / width, chip / height),
         aspect="equal",
         anchor="NW",
     )
@@ -182,7 +185,9 @@ def _labels(placement: Placement) -> list[str]:
     labels = []
     for p in placement.graph.populations:
         count = len(cores[p.name])
-        where = f"{count} {'core' if count == 1 else 'cores'}" if count else "not placed"
+        where = spans(sorted(cores[p.name]))
+        where = f"{count} cores" if len(where) > _SPAN else f"{'core' if count == 1 else 'cores'} {where}"
+        where = where if count else "not placed"
         if count and len(placement.target.capacities) == 1:
             where = _share(placement, p.name)
         name = p.name if len(p.name) <= _LEGEND_LETTERS else f"{p.name[: _LEGEND_LETTERS - 1]}…"

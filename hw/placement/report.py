@@ -163,7 +163,7 @@ def _population_table(placement: Placement) -> list[str]:
     rows = [["population", "shape", "pieces", "cores"]]
     for p in placement.graph.populations:
         found = _population(placement, p.name)
-        cores = _spans(found["cores"]) or "none"
+        cores = spans(found["cores"]) or "none"
         rows.append([p.name, "x".join(map(str, p.shape)), str(found["pieces"]), cores])
     return _table(rows)
 
@@ -177,7 +177,7 @@ def _core_table(placement: Placement) -> list[str]:
     return _table(rows)
 
 
-def _spans(numbers: list[int]) -> str:
+def spans(numbers: list[int]) -> str:
     """Numbers as spans: 0-3, 7."""
     spans: list[list[int]] = []
     for number in numbers:

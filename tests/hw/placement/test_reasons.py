@@ -134,6 +134,14 @@ def test_limits_of_loihi1():
     ]
 
 
+def test_sums_over_windows_are_not_for_loihi():
+    layer = ("conv", (3, 8, 8), Convolution(even(0, (3, 2, 3, 3)), padding=(1, 1)), {"pool": (2, 2)})
+    assert texts(chain(LOIHI_LIF, LOIHI, 1, layer, source=(2, 16, 16)), "loihi1") == [
+        "input -> conv: sums over windows of 2x2, the chip over 1: write the pooling as a larger kernel with a stride, "
+        "as the profile does"
+    ]
+
+
 def test_a_neuron_that_hears_too_many():
     graph = chain(LOIHI_LIF, LOIHI, 1, ("out", (3,), Dense(even(0, (3, 5000)) | 2)), source=(5000,))
     (text,) = texts(graph, "loihi1")
