@@ -490,3 +490,29 @@ def test_indices_are_as_wide_as_the_source_is_large(size, ctype, tmp_path):
     found = verify_c99(tmp_path, graph, {"in": x}, flags=SANITIZERS)
     assert found.equal, found.first_difference
     assert simulate(graph, {"in": x}).messages["out"].any()
+
+
+@pytest.mark.parametrize(
+    "sums",
+    [
+        [([3, 4000], -3, 0)],
+        [([2**21, 999], 0, 21)],
+        [([9, 3], -3, 0), ([-1, 600], 0, 0)],
+        [([31, -16], 0, 5), ([1, 0], 0, 0), ([0, 600], 0, 0)],
+    ],
+    ids=["rounded away", "wrapped to zero", "cancelled after rounding", "cancelled after wrapping"],
+)
+def test_sums_that_come_to_nothing_leave_nothing_behind(sums, tmp_path):
+    """A neuron may hear 0 although what was added up is not 0; the next step begins anew all the same.
+
+    What is left of a wrapped sum cannot be seen in values, but it grows: after 1024 steps it would leave 32 bits.
+    """
+    connections = [Connection("in", "out", Dense(np.array([w])), 0, exponent, bits) for w, exponent, bits in sums]
+    population = Population("out", neuron("generic_lif_16"), (1,), {"keep_mem": 2**15, "v_threshold": 500})
+    graph = IntegerGraph({"in": Input((2,))}, [population], connections)
+    x = np.zeros((1160, 1, 2), np.int64)
+    x[1:1100, 0, 0] = x[1100::2, 0, 0] = x[1103::4, 0, 1] = 1
+    write_c99(tmp_path, graph)
+    assert "if (a == 0) {" in (tmp_path / "net.c").read_text()
+    found = verify_c99(tmp_path, graph, {"in": x}, flags=SANITIZERS)
+    assert found.equal, found.first_difference

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sympy as sp
 
 from spikelab.hw.backends.c99.integer_types import index_type
-from spikelab.hw.backends.c99.layout import Plan, PopulationPlan
+from spikelab.hw.backends.c99.layout import Plan, PopulationPlan, Sums
 from spikelab.hw.backends.c99.print_equations import EquationPrinter, PrintedNeuron, indented, quiet
 from spikelab.hw.neuron import STEP
 
@@ -46,14 +46,22 @@ def _function(plan: Plan, p: PopulationPlan, equations: EquationPrinter) -> list
     step = f", int64_t {equations.names[sp.Symbol(STEP, integer=True)]}" if p.uses_step else ""
     body = _begin(p, equations)
     heard, silent = equations.heard(), quiet(equations)
-    clear = [f"{s.name}[i] = 0;" for s in p.sums]
-    body += _loop(p, [*heard, *silent, *clear, *equations.step(stays=bool(silent))], equations)
+    telling = [s for s in p.sums if silent and _tells(s, p)]
+    # what comes to nothing by rounding, wrapping or another sum has to be cleared although nothing is heard
+    first = [f"{s.name}[i] = 0;" for s in p.sums if s not in telling]
+    clear = [f"{s.name}[i] = 0;" for s in telling]
+    body += _loop(p, [*heard, *first, *silent, *clear, *equations.step(stays=bool(silent))], equations)
     if equations.sends:
         body.append(f"p->count{'[p->at]' if p.source.history else ''} = count;")
     if p.slots > 1:
         body.append(f"p->now = ({index_type(p.slots)})(p->now + 1u == {p.slots}u ? 0u : p->now + 1u);")
     body += ["return 0;"] if p.checked else []
     return [f"static {returns} update_{name}(struct {plan.name}_population_{name} *p{step})", "{", *indented(body), "}"]
+
+
+def _tells(s: Sums, p: PopulationPlan) -> bool:
+    """Whether a port that hears nothing means that this sum is zero."""
+    return s.connection is None and sum(other.port == s.port for other in p.sums) == 1
 
 
 def _begin(p: PopulationPlan, equations: EquationPrinter) -> list[str]:
