@@ -26,8 +26,8 @@ from spikelab.report.tables import render
 CONFIG = Path(__file__).with_name("digits.toml")
 RESULTS = Path(__file__).parent / "results"
 WIDTHS = (8, 4, 3, 2)
-#: Training in integers goes on for a quarter of the epochs, at a tenth of the learning rate.
-TRAINING = ["--epochs", "10", "--optimiser.learning_rate", "1e-3"]
+#: Training in integers goes on for half the epochs at half the learning rate.
+TRAINING = ["--epochs", "20", "--optimiser.learning_rate", "1e-3"]
 
 
 def _spikelab(*words: str) -> None:

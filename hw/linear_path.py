@@ -190,7 +190,7 @@ class LinearPath:
         Raises:
             CannotLower: if it would have more than ``LARGEST_MATRIX`` weights.
         """
-        if self.kind == "dense":
+        if self.kind == "dense" and self.pool == (1, 1):
             return self
         sources, targets = math.prod(self.source), math.prod(self.shape)
         if sources * targets > LARGEST_MATRIX:

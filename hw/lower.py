@@ -327,7 +327,7 @@ class _Lowering:
         if form.v_threshold is not None:
             membrane = min(membrane, max(4 * float(form.v_threshold.abs().max()), 2 * drive))
         seen = self.membranes.get(population.name)
-        return Reach(membrane if seen is None else 2 * seen, current)
+        return Reach(membrane if seen is None else 2 * seen, current, total)
 
     def _fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted | None:
         try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spikelab.hw.ir import IntegerGraph
 from spikelab.hw.placement import pack, remedies, report
 from spikelab.hw.placement.cut import Cut, Needs, cut
-from spikelab.hw.placement.limits import broken_limits
+from spikelab.hw.placement.limits import ARITHMETIC, LIMITS, broken_limits
 from spikelab.hw.placement.pieces import Piece
 from spikelab.hw.placement.violation import Violation
 from spikelab.hw.target import DOCUMENTED, ESTIMATE, Target
@@ -88,6 +88,11 @@ class Placement:
     def mean_distance(self) -> float | None:
         """Steps through the mesh between cores that talk with each other, on average; None without a mesh."""
         return report.mean_distance(self)
+
+    def sizes_only(self) -> Placement:
+        """Without what the arithmetic of the graph breaks: for a graph in another arithmetic than the target's."""
+        sizes = {*self.target.resources, *(LIMITS.keys() - ARITHMETIC)}
+        return replace(self, violations=tuple(v for v in self.violations if v.limit in sizes))
 
     def report(self) -> dict[str, Any]:
         """Everything, as JSON holds it."""

@@ -27,12 +27,14 @@ class RealPopulation:
         form: the numbers of its step.
         shape: of one step.
         bias: what reaches the membrane's input at each step without any spike, in units of the membrane.
+        last: whether no other population listens to it.
     """
 
     name: str
     form: StepForm
     shape: tuple[int, ...]
     bias: Tensor
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def real_graph(network: Network, input_shape: tuple[int, ...], outputs: tuple[st
                 f"{name}: is given out but is no layer of neurons; end the network with a LIF, or with a LI whose "
                 f"membrane is read"
             )
+    heard = {c.source for c in connections}
+    populations = [replace(p, last=p.name not in heard) for p in populations]
     steps = {layer.dt for layer in walk.layers.values() if isinstance(layer, Neuron)}
     if len(steps) > 1:
         walk.problems.append(f"the layers have time steps of {sorted(steps)} s; an integer graph has one: set one dt")

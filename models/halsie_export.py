@@ -152,5 +152,7 @@ def export_joint(model: Halsie, folder: Path, features: Mapping[str, Tensor], fr
     inputs = {**dict(zip(names, given, strict=True))} | ({"frame": frames} if model.head.frames is not None else {})
     quantise_onnx(folder / "head.onnx", folder / "head_int8.onnx", inputs)
     vectors = {**inputs, "frame": frames, "logits": logits, "logits_int8": run_onnx(folder / "head_int8.onnx", inputs)}
-    save_file({name: value.cpu().contiguous() for name, value in vectors.items()}, folder / "joint.safetensors")
+    tensors = {name: value.cpu().contiguous() for name, value in vectors.items()}
+    # which readout each input of the ordinary half follows
+    save_file(tensors, folder / "joint.safetensors", metadata=dict(zip(names, model.events.readouts, strict=True)))
     return ["head.onnx", "head_int8.onnx", "joint.safetensors"]

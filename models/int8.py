@@ -35,7 +35,7 @@ def quantise_onnx(source: Path, target: Path, inputs: Mapping[str, Tensor]) -> N
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Samples(CalibrationDataReader):  # type: ignore[misc]
+    class Samples(CalibrationDataReader):
         """One sample after the other."""
 
         def __init__(self) -> None:

@@ -46,6 +46,10 @@ LIMITS: dict[str, Check] = {
 }
 
 
+#: Limits of numbers, not of sizes: what another arithmetic would change.
+ARITHMETIC = {"state_bits", "message_bits", "weight_bits", "weight_exponents", "shared_exponents", "output_spikes"}
+
+
 def broken_limits(graph: IntegerGraph, target: Target) -> list[Violation]:
     """All limits that a graph does not keep, whatever its placement."""
     found = [*bit_limits.neurons(graph, target), *bit_limits.parameters(graph, target)]

@@ -19,6 +19,8 @@ from spikelab.hw.step_form import CannotLower
 THRESHOLD_UNIT = 64
 LARGEST_THRESHOLD = 2**17 - 1
 LARGEST_MANTISSA = 2**12 - 1
+#: What arrives at one step is added up in 16 bits, which Lava does not check.
+LARGEST_SUM = 2**15 - 1
 
 
 class Loihi(Profile):
@@ -56,6 +58,7 @@ class Loihi(Profile):
         shift = 7 if self.bias_exponent is None else self.bias_exponent
         found = [Limit(np.array([bias]), float(LARGEST_MANTISSA << shift))]
         found.append(Limit(np.array([reach.current]), float(LARGEST), hard=False))
+        found.append(Limit(np.array([reach.arriving]), float(LARGEST_SUM * self.per_unit), hard=False))
         if form.v_threshold is None:
             return [*found, Limit(np.array([reach.membrane]), float(LARGEST_THRESHOLD * THRESHOLD_UNIT))]
         threshold = np.abs(numbers(form.v_threshold)).max()

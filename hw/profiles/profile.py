@@ -40,10 +40,12 @@ class Reach:
     Attributes:
         membrane: largest magnitude of its membrane where nothing resets it.
         current: largest magnitude of its current, or of what arrives at one step where it has none.
+        arriving: largest magnitude of what arrives at one step.
     """
 
     membrane: float
     current: float
+    arriving: float
 
 
 class Profile(ABC):

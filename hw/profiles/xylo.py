@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from spikelab.hw.neurons.xylo import HIGH, XYLO_HIDDEN
+from spikelab.hw.neurons.xylo import HIGH, XYLO_HIDDEN, XYLO_READOUT
 from spikelab.hw.profiles.profile import Fitted, Profile, Reach, along_rows, numbers, whole
 from spikelab.hw.real_graph import RealPopulation
 from spikelab.hw.scales import Grid, Limit
@@ -23,7 +23,7 @@ class Xylo(Profile):
     exponents = (0, 7)
     per_row = True
     steps_per_connection = 1
-    longest_delay = 1
+    longest_delay = 0
     graded_inputs = (0, 15)
 
     def grid(self, weights: np.ndarray, bits: int) -> Grid:
@@ -42,7 +42,7 @@ class Xylo(Profile):
         return [Limit(np.array([reach.membrane]), float(HIGH), hard=False)]
 
     def fit(self, population: RealPopulation, unit: np.ndarray) -> Fitted:
-        """A hidden neuron, whatever its place."""
+        """A readout neuron where nothing listens to it, else a hidden one."""
         form = population.form
         if form.v_threshold is None:
             raise CannotLower("is a readout of a membrane; Xylo gives out spikes: end with a CubaLIF and count them")
@@ -52,7 +52,9 @@ class Xylo(Profile):
             raise CannotLower("resets to a value; Xylo takes the threshold off: train with reset='subtract'")
         if bool((form.direct != 0).any()):
             raise CannotLower("feeds its membrane beside the current; use method='semi_implicit_euler'")
-        notes = ["a neuron may send several spikes at one step, where the network's sends one"]
+        notes = (
+            [] if population.last else ["a neuron may send several spikes at one step, where the network's sends one"]
+        )
         shifts = {}
         for name, keep in (("dash_syn", form.keep_syn), ("dash_mem", form.keep_mem)):
             shift, error = _shift(keep)
@@ -69,7 +71,7 @@ class Xylo(Profile):
         if trained or np.any(whole(bias)):
             parameters["bias"] = whole(bias)
             notes.append("its bias acts on the membrane at once, not through the current as in the network")
-        return Fitted(XYLO_HIDDEN, parameters, notes, trained)
+        return Fitted(XYLO_READOUT if population.last else XYLO_HIDDEN, parameters, notes, trained)
 
 
 def _shift(keep: torch.Tensor) -> tuple[np.ndarray, float]:

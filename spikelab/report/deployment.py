@@ -64,8 +64,8 @@ def deploy(settings: Deployment, profile: str = "") -> Deployed:
     if Path(settings.run).suffix == ".nir":
         network = from_nir(settings.run, settings.dt, reset=settings.reset, input_form=settings.input_form)
         shape, outputs = nir_input_shape(settings.run), tuple[str, ...]()
-        trained, x = Quantise(), _random_spikes(settings, shape)
-        quantise = _quantise(settings, trained)
+        x = _random_spikes(settings, shape)
+        quantise = _quantise(settings, Quantise())
         quantisation = quantisation_of(quantise)
     else:
         run = load_run(settings.run, settings.checkpoint)
@@ -76,11 +76,20 @@ def deploy(settings: Deployment, profile: str = "") -> Deployed:
         shape = tuple(x.shape[2:])
         quantise = _quantise(settings, run.settings.quantise)
         quantisation = quantisation_of(quantise, part)
-    chosen = profile or settings.profile or (target.profile if target else "")
-    chosen = chosen or (run.settings.quantise.profile if run and run.settings.quantise.bits else "generic")
+    trained = run.settings.quantise.profile if run and run.settings.quantise.bits else ""
+    chosen = profile or settings.profile or trained or (target.profile if target else "generic")
     quantisation = _covering(quantisation, x)
     lowered = lower(network, registry.load("profiles", chosen), quantisation, shape, outputs)
+    if chosen == trained != settings.profile and not _runs_on(lowered, target):
+        assert target is not None
+        chosen = target.profile
+        lowered = lower(network, registry.load("profiles", chosen), quantisation, shape, outputs)
+        lowered.notes.append(f"the run was trained in the arithmetic {trained}, which {target.title} does not have")
     return Deployed(settings.run, run, network, shape, outputs, lowered, target, x, chosen)
+
+
+def _runs_on(lowered: Lowered, target: Target | None) -> bool:
+    return target is None or all(p.neuron.name in target.neurons for p in lowered.graph.populations)
 
 
 def _quantise(settings: Deployment, trained: Quantise) -> Quantise:

@@ -46,7 +46,7 @@ def export_for_hardware(settings: Export) -> dict[str, Any]:
     deployed = deploy(settings, needed.pop() if needed else "")
     folder = Path(settings.folder) if settings.folder else default_folder(settings, "export")
     folder.mkdir(parents=True, exist_ok=True)
-    inputs = {INPUT: deployed.lowered.quantisation.messages(deployed.x[:, : settings.vectors])}
+    inputs = {INPUT: _with_rest(deployed, settings.vectors)}
     files = [*write_npz(folder, deployed.lowered.graph).values()]
     files += [*write_vectors(folder, deployed.lowered.graph, inputs).values()]
     report = describe(deployed)
@@ -65,6 +65,13 @@ def export_for_hardware(settings: Export) -> dict[str, Any]:
     files = list(dict.fromkeys([*files, folder / "report.json", folder / "report.html"]))
     _write_manifest(folder, deployed, report, files)
     return {**report, "files": [str(path) for path in [*files, folder / MANIFEST]]}
+
+
+def _with_rest(deployed: Deployed, samples: int) -> np.ndarray:
+    """Messages [T + longest lag, samples, ...]: the last outputs come that much later."""
+    messages = deployed.lowered.quantisation.messages(deployed.x[:, :samples])
+    late = max(deployed.lowered.lag.values(), default=0)
+    return np.concatenate([messages, np.zeros((late, *messages.shape[1:]), np.int64)])
 
 
 def _write(
@@ -130,6 +137,13 @@ def _populations(lowered: Lowered) -> list[dict[str, Any]]:
     return rows
 
 
+def _rest_potential(deployed: Deployed, population: str) -> float | list[float]:
+    """From where a membrane is counted, in the network's units."""
+    real = next(p for p in deployed.lowered.real.populations if p.name == population)
+    values = real.form.rest.reshape(-1).tolist()
+    return float(values[0]) if len(values) == 1 else [float(value) for value in values]
+
+
 def _write_manifest(folder: Path, deployed: Deployed, report: dict[str, Any], files: list[Path]) -> None:
     quantisation = deployed.lowered.quantisation
     outputs = []
@@ -142,6 +156,7 @@ def _write_manifest(folder: Path, deployed: Deployed, report: dict[str, Any], fi
                 "value": output.value,
                 "steps_late": output.lag,
                 "unit": [float(unit) for unit in units],
+                "rest": _rest_potential(deployed, output.population),
             }
         )
     write_json_atomically(
@@ -157,6 +172,7 @@ def _write_manifest(folder: Path, deployed: Deployed, report: dict[str, Any], fi
                 "shape": list(deployed.input_shape),
                 "range": list(quantisation.input_range),
                 "real_value_of_one": quantisation.input_scale,
+                "steps": len(deployed.x),
             },
             "outputs": outputs,
             "artefacts": {name: artefact.get("files", []) for name, artefact in report["artefacts"].items()},

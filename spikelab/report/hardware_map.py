@@ -7,6 +7,7 @@ from typing import Any
 
 from spikelab.hw.chip_map import draw_chip_map
 from spikelab.hw.place import Placement, place
+from spikelab.hw.real_graph import LoweringError
 from spikelab.io.atomic import write_json_atomically
 from spikelab.report.deployment import Deployed, default_folder, deploy
 from spikelab.settings_hardware import Map
@@ -29,19 +30,32 @@ def map_network(settings: Map) -> dict[str, Any]:
     """Lays a network on a chip.
 
     Returns:
-        what the placement reports, its `text`, and the `files` written.
+        what the placement reports, `arithmetic`: why the chip's arithmetic has no form for it, `text`, `files`.
 
     Raises:
-        LoweringError: lists everything that has no integer form on the chip.
+        LoweringError: lists everything that has no integer form on any chip.
         ValueError: if no target is named, or there is none of that name.
     """
     if not settings.target:
         raise ValueError("map: name a chip: --target loihi2")
-    deployed = deploy(settings)
+    reasons: list[str] = []
+    try:
+        deployed = deploy(settings)
+    except LoweringError as error:
+        # what the arithmetic lacks is no answer to whether the chip is large enough
+        reasons = str(error).splitlines()
+        deployed = deploy(settings, "generic")
     folder = Path(settings.folder) if settings.folder else default_folder(settings, f"map-{Path(settings.target).stem}")
     folder.mkdir(parents=True, exist_ok=True)
-    placement = placed(deployed)
-    report = placement.report() | {"notes": deployed.lowered.notes}
+    placement = placed(deployed).sizes_only() if reasons else placed(deployed)
+    report = placement.report() | {"notes": deployed.lowered.notes, "arithmetic": reasons}
+    report["fits"] = report["fits"] and not reasons
+    text = [
+        *reasons,
+        "as far as sizes go, with neurons of the generic arithmetic:" if reasons else "",
+        placement.text(),
+    ]
     write_json_atomically(folder / "report.json", report)
-    picture = draw_map(deployed, folder)
-    return {**report, "text": placement.text(), "files": [str(folder / "report.json"), str(picture)]}
+    picture = folder / "chip_map.png"
+    draw_chip_map(placement, picture)
+    return {**report, "text": "\n".join(filter(None, text)), "files": [str(folder / "report.json"), str(picture)]}

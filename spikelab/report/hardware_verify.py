@@ -10,6 +10,7 @@ from typing import Any
 from spikelab import registry
 from spikelab.hw.backends.npz import read_npz
 from spikelab.hw.backends.vectors import read_vectors, verify_vectors
+from spikelab.report.hardware_bundle import JOINT, verify_ordinary_half
 from spikelab.report.hardware_export import MANIFEST
 from spikelab.settings_hardware import Verify
 
@@ -43,6 +44,9 @@ def verify(settings: Verify) -> dict[str, Any]:
     for name, files in manifest["artefacts"].items():
         if files:
             checks[name] = registry.load("backends", name).verify(folder, graph, vectors.inputs)
+    if JOINT in manifest["sha256"]:
+        steps = int(manifest["input"]["steps"])
+        checks["ordinary_half"] = verify_ordinary_half(folder, manifest["outputs"], steps, vectors)
     different = [f"{name}: {check.first_difference}" for name, check in checks.items() if not check.equal]
     if different:
         raise VerificationError(f"{folder}: differs from the simulator: {'; '.join(different)}")
