@@ -79,13 +79,13 @@ def _write(
 ) -> dict[str, Any]:
     graph = deployed.lowered.graph
     if backend.profile and backend.profile != deployed.profile:
-        return {"files": [], "left_out": f"needs the arithmetic {backend.profile}, this is {deployed.profile}"}
+        return {"files": [], "not_written": f"needs the arithmetic {backend.profile}, this is {deployed.profile}"}
     try:
         said = backend.write(folder, graph, inputs)
     except ValueError as error:
         if settings.format != "bundle":
             raise
-        return {"files": [], "left_out": str(error)}
+        return {"files": [], "not_written": str(error)}
     checked = backend.verify(folder, graph, inputs)
     return {
         **said,

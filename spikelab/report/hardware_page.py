@@ -40,7 +40,7 @@ def write_page(folder: Path, report: Report) -> None:
 
 
 def _artefact(page: Page, name: str, artefact: Report) -> None:
-    if artefact.get("left_out"):
+    if artefact.get("not_written"):
         page.text(f"{name}: left out: {artefact['left_out']}")
         return
     checked = f"{artefact['numbers_compared']:,} numbers over {artefact['steps']:,} steps"

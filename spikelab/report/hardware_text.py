@@ -18,7 +18,7 @@ def exported(figures: Figures) -> str:
         return "\n".join([files(figures), *(["known to read it:", *readers] if readers else [])])
     lines = [f"{figures['source']}: {figures['bits']} bits, arithmetic {figures['profile']}"]
     for name, artefact in figures["artefacts"].items():
-        if artefact.get("left_out"):
+        if artefact.get("not_written"):
             lines.append(f"{name}: left out: {artefact['left_out']}")
         elif artefact["verified"]:
             compared = f"{artefact['numbers_compared']:,} numbers over {artefact['steps']:,} steps"
