@@ -41,7 +41,7 @@ def write_page(folder: Path, report: Report) -> None:
 
 def _artefact(page: Page, name: str, artefact: Report) -> None:
     if artefact.get("not_written"):
-        page.text(f"{name}: left out: {artefact['left_out']}")
+        page.text(f"{name}: left out: {artefact['not_written']}")
         return
     checked = f"{artefact['numbers_compared']:,} numbers over {artefact['steps']:,} steps"
     if artefact["verified"]:

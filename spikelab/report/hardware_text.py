@@ -19,7 +19,7 @@ def exported(figures: Figures) -> str:
     lines = [f"{figures['source']}: {figures['bits']} bits, arithmetic {figures['profile']}"]
     for name, artefact in figures["artefacts"].items():
         if artefact.get("not_written"):
-            lines.append(f"{name}: left out: {artefact['left_out']}")
+            lines.append(f"{name}: left out: {artefact['not_written']}")
         elif artefact["verified"]:
             compared = f"{artefact['numbers_compared']:,} numbers over {artefact['steps']:,} steps"
             lines.append(f"{name}: equal to the simulator, {compared}")
