@@ -516,3 +516,33 @@ def test_sums_that_come_to_nothing_leave_nothing_behind(sums, tmp_path):
     assert "if (a == 0) {" in (tmp_path / "net.c").read_text()
     found = verify_c99(tmp_path, graph, {"in": x}, flags=SANITIZERS)
     assert found.equal, found.first_difference
+
+
+def test_golden_vectors_keep_to_what_is_assumed(tmp_path):
+    """Those that do not are refused by name; random ones end before they would."""
+    population = Population("sum", neuron("loihi_sigma_delta"), (3,), {"vth": 1})
+    weight = Dense(np.full((3, 4), 100))
+    graph = IntegerGraph({"in": Input((4,), 0, 2**22)}, [population], [Connection("in", "sum", weight, 0)])
+    with pytest.raises(C99Error, match=r"vectors: population 'sum': message leaves -8388608 to 8388607 at step 0"):
+        write_c99(tmp_path / "none", graph, vectors={"in": np.full((5, 4), 2**21 + 2**20)})
+    assert not (tmp_path / "none").exists()
+    write_c99(tmp_path, graph)
+    run = subprocess.run([compiled(tmp_path, tmp_path / "net.c", tmp_path / "net_test.c")], check=False)
+    assert run.returncode == 0
+
+
+def test_a_population_of_one_place_and_many_channels(tmp_path):
+    """The kernel covers the whole picture, and a sparse matrix arrives beside it."""
+    random = np.random.default_rng(0)
+    population = Population("out", neuron("generic_lif_16"), (40, 1, 1), {"keep_mem": 20000, "v_threshold": 90})
+    few = random.integers(-60, 90, (40, 40)) * (random.random((40, 40)) < 0.1)
+    connections = [
+        Connection("in", "out", Convolution(random.integers(-60, 60, (40, 1, 3, 3))), 0),
+        Connection("out", "out", Dense(few), 1),
+        Connection("out", "out", OneToOne(np.array([-7])), 2),
+    ]
+    graph = IntegerGraph({"in": Input((1, 3, 3))}, [population], connections)
+    write_c99(tmp_path, graph)
+    assert "% 1u" not in (tmp_path / "net.c").read_text()
+    found = verify_c99(tmp_path, graph, inputs_of(graph), flags=SANITIZERS)
+    assert found.equal, found.first_difference

@@ -115,6 +115,8 @@ class _Printer:
         return [f"{self._awake(slot)}[({place}) >> 5] |= (uint32_t)1 << (({place}) & 31u);"]
 
     def _place(self, neuron: str) -> str:
+        if self.target.places == 1:
+            return "0u"
         return neuron if self.target.places == self.size else f"{neuron} % {self.target.places}u"
 
     def _wake(self, slots: list[str]) -> list[str]:

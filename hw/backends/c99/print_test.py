@@ -10,6 +10,7 @@ from spikelab.hw.backends.c99.integer_types import index_type, table
 from spikelab.hw.backends.c99.layout import Plan, PopulationPlan, Source
 from spikelab.hw.integer import IntegerRun, simulate
 from spikelab.hw.neuron import MESSAGE
+from spikelab.hw.ranges import declared_messages
 
 _MULTIPLIER = 16777619
 
@@ -60,6 +61,23 @@ def print_test(plan: Plan, vectors: Mapping[str, np.ndarray]) -> str:
         parts.append(table("uint32_t", f"sums_{p.source.name}", _sums(p, run).ravel().tolist()))
     parts += [_MIX.replace("NAME", net).replace("MULTIPLIER", str(_MULTIPLIER)), *_main(plan, golden)]
     return "\n".join(parts) + "\n"
+
+
+def leaves_its_range(plan: Plan, vectors: Mapping[str, np.ndarray]) -> tuple[int, str] | None:
+    """The first step at which vectors drive a value out of the range that is assumed for it, and which; else None."""
+    if not any(p.checked for p in plan.populations.values()):
+        return None
+    run = simulate(plan.graph, vectors, record=True)
+    found = []
+    for name, p in plan.populations.items():
+        for what in p.checked:
+            declared = declared_messages(p.population.neuron)
+            low, high = declared if what == MESSAGE else p.ranges.states[what]
+            values = run.messages[name] if what == MESSAGE else run.states[name][what]
+            rows = values.reshape(len(values), -1)
+            for step in np.flatnonzero(((rows < low) | (rows > high)).any(1))[:1].tolist():
+                found.append((step, f"population {name!r}: {what} leaves {low} to {high} at step {step}"))
+    return min(found, default=None)
 
 
 def _golden_outputs(plan: Plan) -> dict[str, PopulationPlan]:

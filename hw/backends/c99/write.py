@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from spikelab.hw.backends.c99.memory_map import memory_map
-from spikelab.hw.backends.c99.plan import make_plan
+from spikelab.hw.backends.c99.plan import C99Error, make_plan
 from spikelab.hw.backends.c99.print_source import print_network
-from spikelab.hw.backends.c99.print_test import print_test
+from spikelab.hw.backends.c99.print_test import leaves_its_range, print_test
 from spikelab.hw.ir import IntegerGraph
 from spikelab.io.atomic import write_bytes_atomically
 
@@ -37,13 +37,23 @@ def write_c99(
         the report: files, flash and RAM in bytes, worst-case operations of a step, types and why.
 
     Raises:
-        C99Error: if the graph cannot be written; names everything that stands against it. No file is made then.
+        C99Error: if the graph cannot be written; names everything that stands against it. Also if the vectors drive a
+            value out of the range that is assumed for it. No file is made then.
         ValueError: if the vectors do not fit the graph.
     """
     plan = make_plan(graph, name)
     printed = print_network(plan)
-    given = _random(graph) if vectors is None else vectors
-    test = print_test(plan, {n: np.asarray(v)[:, None] for n, v in given.items()})
+    given = {n: np.asarray(v)[:, None] for n, v in (_random(graph) if vectors is None else vectors).items()}
+    left = leaves_its_range(plan, given)
+    if left and vectors is not None:
+        raise C99Error(f"vectors: {left[1]}, where the C code stops; shorten or weaken them")
+    if left:
+        # random vectors end before that, or are as weak as the inputs allow
+        weakest = {n: min(max(i.low, 0), i.high) for n, i in graph.inputs.items()}
+        given = {n: v[: left[0]] if left[0] else np.full_like(v[:1], weakest[n]) for n, v in given.items()}
+        if still := leaves_its_range(plan, given):
+            raise C99Error(f"even the weakest input is too much: {still[1]}; scale the weights down")
+    test = print_test(plan, given)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files = {f"{name}.h": printed.header, f"{name}.c": printed.source, f"{name}_test.c": test}
