@@ -17,6 +17,7 @@ TABLES: dict[str, dict[str, str]] = {
     "datasets": {
         "roads": "spikelab.datasets.roads:Roads",
         "camvid": "spikelab.datasets.camvid:CamVidDriving",
+        "drawn_digits": "spikelab.datasets.drawn_digits:DrawnDigits",
         "mnist": "spikelab.datasets.mnist:MNIST",
         "fashion_mnist": "spikelab.datasets.mnist:FashionMNIST",
         "notmnist": "spikelab.datasets.mnist:NotMNIST",
