@@ -15,9 +15,9 @@ from typing import Any
 import networkx
 import numpy as np
 
-from spikelab.hw import synaptic_sums
 from spikelab.hw.ir import IntegerGraph, Population
-from spikelab.hw.neuron_kernel import neuron_kernel
+from spikelab.hw.simulation import synaptic_sums
+from spikelab.hw.simulation.neuron_kernel import neuron_kernel
 
 #: Sums are made for so many neurons and steps at once.
 _PIECE = 2**16

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikelab.hw.checks.observed_limits import observed_violations
+from spikelab.hw.checks.range_violation import RangeViolation
 from spikelab.hw.connections import Connection, Dense
 from spikelab.hw.integer import simulate
 from spikelab.hw.ir import IntegerGraph, Population
 from spikelab.hw.loihi_weights import sign_mode_of, stored_weights
-from spikelab.hw.neuron_kernel import parameters_of
-from spikelab.hw.observed_limits import observed_violations
-from spikelab.hw.range_violation import RangeViolation
+from spikelab.hw.simulation.neuron_kernel import parameters_of
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from torch import Tensor
 from spikelab import registry
 from spikelab.hw.connections import Connection, Convolution, Dense, OneToOne
 from spikelab.hw.ir import Input, IntegerGraph, IntegerGraphError, Output, Population
-from spikelab.hw.linear_path import LinearPath
+from spikelab.hw.lowering.linear_path import LinearPath
+from spikelab.hw.lowering.real_graph import LoweringError, RealConnection, RealGraph, RealPopulation, real_graph
+from spikelab.hw.lowering.retime import CannotRetime, lags
+from spikelab.hw.lowering.scales import METHODS, Method, Scales, Weights, choose_scales
+from spikelab.hw.lowering.step_form import CannotLower
 from spikelab.hw.neuron import MESSAGE
 from spikelab.hw.profiles.profile import Fitted, Profile, Reach, along_rows
-from spikelab.hw.real_graph import LoweringError, RealConnection, RealGraph, RealPopulation, real_graph
-from spikelab.hw.retime import CannotRetime, lags
-from spikelab.hw.scales import METHODS, Method, Scales, Weights, choose_scales
-from spikelab.hw.step_form import CannotLower
 from spikelab.io.nir_read import from_nir, read_nir
 from spikelab.nn import Network
 from spikelab.nn.network import INPUT

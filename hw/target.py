@@ -56,7 +56,7 @@ class Resource:
     Attributes:
         title: in words.
         unit: in words, plural.
-        cost: name of the function in ``spikelab.hw.resources`` that says how much a piece of a population needs.
+        cost: name of a function in ``spikelab.hw.placement.resources``: how much a piece of a population needs.
         source: where the function is from.
         status: of the function.
         options: numbers that the function takes.

@@ -19,9 +19,9 @@ from spikelab.hw.connections import Connection, Dense, OneToOne, pooled_shape
 from spikelab.hw.integer import Simulator, update_order
 from spikelab.hw.ir import Population
 from spikelab.hw.lower import MEMBRANE, Lowered, Quantisation, dequantised, lower_real
+from spikelab.hw.lowering.real_graph import real_graph
 from spikelab.hw.neuron import STEP, IntegerNeuron
 from spikelab.hw.profiles.profile import Profile, along_rows
-from spikelab.hw.real_graph import real_graph
 from spikelab.hw.torch_arithmetic import TorchNeuron
 from spikelab.neurons.surrogate import SURROGATES, Surrogate
 from spikelab.nn import Network, Neuron, State

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikelab.hw import resources
 from spikelab.hw.ir import IntegerGraph
-from spikelab.hw.placement import remedies
+from spikelab.hw.placement import remedies, resources
 from spikelab.hw.placement.bit_limits import broken
 from spikelab.hw.placement.pieces import Piece, Pieces
 from spikelab.hw.placement.violation import Violation

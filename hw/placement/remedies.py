@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spikelab.hw import resources
 from spikelab.hw.connections import Convolution
+from spikelab.hw.placement import resources
 from spikelab.hw.placement.costs_speck import kernel_of, power_of_two
 from spikelab.hw.placement.pieces import Pieces
 from spikelab.hw.placement.violation import Violation

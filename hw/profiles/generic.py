@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from spikelab import registry
+from spikelab.hw.lowering.real_graph import RealPopulation
+from spikelab.hw.lowering.scales import Grid, Limit
 from spikelab.hw.neurons.generic import ONE
 from spikelab.hw.profiles.profile import Fitted, Profile, Reach, along_rows, numbers, whole
-from spikelab.hw.real_graph import RealPopulation
-from spikelab.hw.scales import Grid, Limit
 
 
 class Generic(Profile):

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from spikelab.hw.loihi_weights import sign_mode_of
+from spikelab.hw.lowering.real_graph import RealPopulation
+from spikelab.hw.lowering.scales import Grid, Limit
+from spikelab.hw.lowering.step_form import CannotLower
 from spikelab.hw.neurons.loihi_lif import LARGEST, LOIHI_LIF, NEVER
 from spikelab.hw.profiles.profile import Fitted, Profile, Reach, along_rows, numbers, one_for_all, whole
-from spikelab.hw.real_graph import RealPopulation
-from spikelab.hw.scales import Grid, Limit
-from spikelab.hw.step_form import CannotLower
 
 #: Units of the membrane in one of the threshold's.
 THRESHOLD_UNIT = 64

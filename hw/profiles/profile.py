@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from spikelab.hw.lowering.real_graph import RealPopulation
+from spikelab.hw.lowering.scales import Grid, Limit
+from spikelab.hw.lowering.step_form import CannotLower
 from spikelab.hw.neuron import IntegerNeuron
-from spikelab.hw.real_graph import RealPopulation
-from spikelab.hw.scales import Grid, Limit
-from spikelab.hw.step_form import CannotLower
 
 
 @dataclass(frozen=True)

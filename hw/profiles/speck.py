@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from spikelab.hw.lowering.real_graph import RealPopulation
+from spikelab.hw.lowering.scales import Grid, Limit
+from spikelab.hw.lowering.step_form import CannotLower
 from spikelab.hw.neurons.speck import HIGH, SPECK_IF
 from spikelab.hw.profiles.profile import Fitted, Profile, Reach, numbers, one_for_all, whole
-from spikelab.hw.real_graph import RealPopulation
-from spikelab.hw.scales import Grid, Limit
-from spikelab.hw.step_form import CannotLower
 
 
 class Speck(Profile):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spikelab.hw import resources
+from spikelab.hw.placement import resources
 from spikelab.hw.placement.limits import LIMITS
 from spikelab.hw.target import (
     CUTS,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from spikelab.hw.chip_map import draw_chip_map
+from spikelab.hw.lowering.real_graph import LoweringError
 from spikelab.hw.place import Placement, place
-from spikelab.hw.real_graph import LoweringError
 from spikelab.io.atomic import write_json_atomically
 from spikelab.report.deployment import Deployed, default_folder, deploy
 from spikelab.settings_hardware import Map

@@ -9,7 +9,6 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikelab.hw import numba_arithmetic
 from spikelab.hw.arithmetic import FUNCTIONS
 from spikelab.hw.backends.netx import NetxError, read_netx, write_netx
 from spikelab.hw.connections import Connection, Convolution, Dense
@@ -19,6 +18,7 @@ from spikelab.hw.loihi_weights import stored_weights
 from spikelab.hw.neuron import IntegerNeuron, IntegerParameter, IntegerState
 from spikelab.hw.neurons.loihi_lif import LOIHI_LIF
 from spikelab.hw.printing import print_integer
+from spikelab.hw.simulation import numba_arithmetic
 
 LIF = {"du": 500, "dv": 200, "vth": 120}
 

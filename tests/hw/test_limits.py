@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from spikelab import registry
+from spikelab.hw.checks.numpy_arithmetic import work_out
 from spikelab.hw.connections import Connection, Convolution, Dense, OneToOne
 from spikelab.hw.integer import simulate
 from spikelab.hw.ir import Input, IntegerGraph, Population
 from spikelab.hw.limits import check_limits
 from spikelab.hw.neuron import STEP
-from spikelab.hw.neuron_kernel import parameters_of
-from spikelab.hw.numpy_arithmetic import work_out
+from spikelab.hw.simulation.neuron_kernel import parameters_of
 
 
 def neuron(name):

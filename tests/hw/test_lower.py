@@ -10,9 +10,9 @@ import torch
 from spikelab import registry
 from spikelab.hw.integer import simulate
 from spikelab.hw.lower import Quantisation, dequantised, lower
-from spikelab.hw.real_graph import LoweringError, real_graph
-from spikelab.hw.retime import CannotRetime, lags
-from spikelab.hw.step_form import CannotLower, step_form
+from spikelab.hw.lowering.real_graph import LoweringError, real_graph
+from spikelab.hw.lowering.retime import CannotRetime, lags
+from spikelab.hw.lowering.step_form import CannotLower, step_form
 from spikelab.io.nir_write import to_nir
 from spikelab.nn import (
     IF,

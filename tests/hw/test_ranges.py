@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikelab import registry
-from spikelab.hw import numba_arithmetic
 from spikelab.hw.arithmetic import FUNCTIONS
 from spikelab.hw.connections import Connection, Convolution, Dense, OneToOne
 from spikelab.hw.integer import simulate
@@ -19,6 +18,7 @@ from spikelab.hw.intervals import Intervals, RangeError
 from spikelab.hw.ir import Input, IntegerGraph, Population
 from spikelab.hw.neuron import IntegerNeuron, IntegerParameter, IntegerState
 from spikelab.hw.ranges import INT64, port_bounds, unbounded_states, value_ranges
+from spikelab.hw.simulation import numba_arithmetic
 
 NAMES = registry.names("integer_neurons")
 X, N, Y = sp.symbols("x n y", integer=True)

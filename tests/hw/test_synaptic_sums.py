@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from spikelab.hw import synaptic_sums
 from spikelab.hw.connections import Connection, Convolution, Dense, OneToOne, convolved_shape, pooled_shape
 from spikelab.hw.integer import Simulator, simulate
 from spikelab.hw.ir import Input, IntegerGraph, Population
 from spikelab.hw.neurons.loihi_lif import LOIHI_LIF
 from spikelab.hw.neurons.loihi_sigma_delta import LOIHI_SIGMA_DELTA
+from spikelab.hw.simulation import synaptic_sums
 
 
 def delivered(connection, source, target, line, steps):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spikelab import registry
-from spikelab.hw import resources
+from spikelab.hw.placement import resources
 from spikelab.hw.target import Number, Target
 from spikelab.hw.targets import TargetError, load_target
 from spikelab.registry import UnknownNameError

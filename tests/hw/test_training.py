@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikelab import registry
-from spikelab.hw import numba_arithmetic
 from spikelab.hw.connections import Connection, OneToOne
 from spikelab.hw.integer import simulate
 from spikelab.hw.ir import Input, IntegerGraph, Population
 from spikelab.hw.lower import Quantisation
+from spikelab.hw.simulation import numba_arithmetic
 from spikelab.hw.torch_arithmetic import _OPERATIONS, TorchNeuron
 from spikelab.hw.training import IntegerSteps, simulated_outputs
 from spikelab.neurons.surrogate import SURROGATES

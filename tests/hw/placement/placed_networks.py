@@ -14,7 +14,7 @@ from spikelab.hw.ir import Input, IntegerGraph, Output, Population
 from spikelab.hw.neurons.speck import SPECK_IF
 from spikelab.hw.place import Placement, place
 from spikelab.hw.placement.pieces import Pieces, neurons_of
-from spikelab.hw.resources import need
+from spikelab.hw.placement.resources import need
 from spikelab.hw.targets import load_target
 
 LOIHI = {"du": 4095, "dv": 400, "vth": 100}

@@ -6,8 +6,8 @@ import pytest
 from placed_networks import check
 
 from spikelab.hw.lower import lower
+from spikelab.hw.lowering.real_graph import LoweringError
 from spikelab.hw.place import place
-from spikelab.hw.real_graph import LoweringError
 from spikelab.io.nir_read import CannotImport
 
 #: Profile and target.

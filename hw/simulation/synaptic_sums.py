@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from spikelab.hw.connections import Connection, Convolution, Dense, OneToOne, convolved_shape, pooled_shape
-from spikelab.hw.numba_sums import add_convolution, add_dense, add_listed
+from spikelab.hw.simulation.numba_sums import add_convolution, add_dense, add_listed
 
 #: ``deliver(sums, line, start, first, last)``: adds what arrives in the steps first to last to sums [T, B, N_target],
 #: where ``line[start + t]`` is what was sent for step t, before delays of single weights.

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from spikelab.hw.linear_path import LinearPath, call_in_double, path_from
-from spikelab.hw.step_form import CannotLower, StepForm, step_form
+from spikelab.hw.lowering.linear_path import LinearPath, call_in_double, path_from
+from spikelab.hw.lowering.step_form import CannotLower, StepForm, step_form
 from spikelab.nn import Delay, Network, Neuron, Threshold
 from spikelab.nn.network import INPUT, OUTPUT
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from spikelab.hw.checks.numpy_arithmetic import work_out
+from spikelab.hw.checks.range_violation import RangeViolation
 from spikelab.hw.integer import IntegerRun
 from spikelab.hw.ir import Population
 from spikelab.hw.neuron import MESSAGE, STEP
-from spikelab.hw.neuron_kernel import parameters_of
-from spikelab.hw.numpy_arithmetic import work_out
-from spikelab.hw.range_violation import RangeViolation
+from spikelab.hw.simulation.neuron_kernel import parameters_of
 
 #: Share of steps that a neuron may spend at the limit of its range before it is said to sit there.
 _MOST_CLIPPED = 0.5

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from spikelab.hw.connections import convolved_shape, pooled_shape
-from spikelab.hw.step_form import CannotLower
+from spikelab.hw.lowering.step_form import CannotLower
 from spikelab.nn import (
     AvgPool2d,
     BatchNorm1d,

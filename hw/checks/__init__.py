@@ -1,0 +1,1 @@
+"""Limits of chips that running a graph on data shows."""

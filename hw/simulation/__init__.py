@@ -1,0 +1,1 @@
+"""What the integer simulator is made of: kernels of neurons, sums over connections."""
