@@ -150,8 +150,9 @@ def check(seed, flags, folder):
         inputs = builder.inputs(graph)
         found = verify_c99(folder, graph, inputs, flags=flags)
     except (C99Error, ValueError) as error:
-        # neurons that send numbers of 24 bits to each other outgrow 64; the simulator refuses what 53 would round
-        if any(reason in str(error) for reason in ("64 bits", "2^53")):
+        # neurons that send 24 bits to each other outgrow 64; the simulator refuses what 53 would round; a bias may be
+        # too much by itself
+        if any(reason in str(error) for reason in ("64 bits", "2^53", "even the weakest input")):
             return
         raise
     if not found.equal and "left the range" in found.first_difference:
