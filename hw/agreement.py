@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spikelab.hw.lower import Lowered
 from spikelab.hw.training import simulated_outputs
+from spikelab.io.difference import first_difference
 from spikelab.nn import Network
 
 
@@ -54,16 +55,46 @@ def agreement(lowered: Lowered, network: Network, x: Tensor) -> list[LayerAgreem
         network: the network itself.
         x: real input [T, B, ...].
     """
+    return compare_layers(lowered, *both_runs(lowered, network, x))
+
+
+def both_runs(lowered: Lowered, network: Network, x: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What the layers of neurons give out, name -> [T, B, ...]: in real numbers and in integers, in the same steps.
+
+    Populations that lag in integers have fewer steps; both runs are cut to those.
+    """
     runner, training = network.runner, network.training
     network.runner = None
     network.eval()
     try:
         with torch.no_grad():
-            real, _ = network.run(x)
+            outputs, _ = network.run(x)
     finally:
         network.runner = runner
         network.train(training)
-    return compare_layers(lowered, real, simulated_outputs(lowered, x))
+    integer = simulated_outputs(lowered, x)
+    names = [population.name for population in lowered.real.populations]
+    steps = {name: min(len(outputs[name]), len(integer[name])) for name in names}
+    return (
+        {name: outputs[name][: steps[name]] for name in names},
+        {name: integer[name][: steps[name]] for name in names},
+    )
+
+
+def first_disagreement(real: Mapping[str, Tensor], integer: Mapping[str, Tensor], tolerance: float = 0.05) -> str:
+    """The first spike that differs, where it is and the likely cause; "" where none does.
+
+    Args:
+        real: layer -> [T, B, ...], from ``both_runs``.
+        integer: likewise.
+        tolerance: differences of readouts up to this share of their largest value are rounding, and are passed over.
+    """
+    scale = {name: max(1e-30, float(value.abs().max())) if value.numel() else 1.0 for name, value in real.items()}
+    spikes = {name: bool(((value == 0) | (value == 1)).all()) for name, value in real.items()}
+    per = {name: 1.0 if spikes[name] else scale[name] for name in real}
+    left, right = ({name: value / per[name] for name, value in run.items()} for run in (real, integer))
+    found = first_difference(left, right, tolerance=tolerance, names=("real numbers", "integers"))
+    return "" if found is None else str(found)
 
 
 def compare_layers(lowered: Lowered, real: Mapping[str, Tensor], integer: Mapping[str, Tensor]) -> list[LayerAgreement]:

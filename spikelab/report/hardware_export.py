@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spikelab import __version__, registry
-from spikelab.hw.agreement import agreement
+from spikelab.hw.agreement import both_runs, compare_layers, first_disagreement
 from spikelab.hw.backends.backend import Backend
 from spikelab.hw.backends.npz import write_npz
 from spikelab.hw.backends.vectors import write_vectors
@@ -99,6 +99,7 @@ def describe(deployed: Deployed) -> dict[str, Any]:
     lowered = deployed.lowered
     graph, inputs = lowered.graph, {INPUT: lowered.quantisation.messages(deployed.x)}
     counts = operation_counts(graph, inputs)
+    real, integer = both_runs(lowered, deployed.network, deployed.x)
     found: dict[str, Any] = {
         "spikelab": __version__,
         "source": deployed.name,
@@ -109,7 +110,8 @@ def describe(deployed: Deployed) -> dict[str, Any]:
         "time_step_seconds": graph.dt,
         "notes": lowered.notes,
         "populations": _populations(lowered),
-        "agreement": [layer.to_dict() for layer in agreement(lowered, deployed.network, deployed.x)],
+        "agreement": [layer.to_dict() for layer in compare_layers(lowered, real, integer)],
+        "first_difference": first_disagreement(real, integer),
         "limits": [asdict(violation) for violation in check_limits(graph, inputs)],
         "operations": {"samples": counts.samples, "steps": counts.steps, "per_sample": counts.per_sample()},
         "energy": {name: modelled_energy(counts, name) for name in TABLES},

@@ -24,6 +24,8 @@ def write_page(folder: Path, report: Report) -> None:
         page.section("Where the chip computes something else, beside rounding").items(report["notes"])
     page.section("Populations").table(report["populations"])
     page.section("Integers against real numbers, layer by layer").table(_layers(report["agreement"]))
+    if report["first_difference"]:
+        page.text("The first spike that differs:").block(report["first_difference"])
     breaking = [v for v in report["limits"] if v["breaks"]]
     signs = [v for v in report["limits"] if not v["breaks"]]
     page.section("Limits of the chip")

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from spikelab import registry
+from spikelab.hw.agreement import both_runs, compare_layers, first_disagreement
 from spikelab.hw.integer import simulate
 from spikelab.hw.lower import Quantisation, dequantised, lower
 from spikelab.hw.lowering.real_graph import LoweringError, real_graph
@@ -150,6 +151,28 @@ def test_more_bits_lose_less():
         errors.append(float((torch.as_tensor(spikes) != hidden).double().mean()))
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.005
+
+
+def test_agreement_names_the_first_spike_that_differs():
+    network, shape = NETWORKS["dense"]
+    x = (torch.rand((50, 8, *shape), generator=torch.Generator().manual_seed(2)) < 0.3).float()
+    lowered = lower(network, "loihi", Quantisation(3), shape)
+    real, integer = both_runs(lowered, network, x)
+    layers = {layer.layer: layer for layer in compare_layers(lowered, real, integer)}
+    spikes, differs = layers["1_lif"], real["1_lif"] != integer["1_lif"]
+    assert spikes.equal == 1 - float(differs.double().mean())
+    assert spikes.rate == pytest.approx(float(real["1_lif"].double().mean()))
+    assert 0 <= spikes.newly_dead <= spikes.dead <= 1
+    said = first_disagreement(real, integer)
+    step = int(differs.flatten(1).any(1).nonzero()[0])
+    assert "1_lif" in said
+    assert f"step {step}" in said
+    assert first_disagreement(real, real) == ""
+    flipped = {**integer, "1_lif": torch.zeros_like(integer["1_lif"])}
+    quiet = compare_layers(lowered, real, flipped)[0]
+    assert quiet.dead == 1
+    assert quiet.integer_rate == 0
+    assert quiet.rate_distance == pytest.approx(quiet.rate)
 
 
 def test_two_connections_into_one_population_share_its_unit():
