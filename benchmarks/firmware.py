@@ -16,7 +16,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +84,8 @@ def measure(graph: IntegerGraph, steps: int) -> dict[str, Any]:
     """One network: sizes, and one row a rate."""
     with tempfile.TemporaryDirectory(prefix="spikelab-firmware-") as temporary:
         folder = Path(temporary)
-        report, plan = write_c99(folder, graph), make_plan(graph)
-        program = folder / "driver"
-        (folder / "driver.c").write_text(print_driver(plan))
-        build("gcc", [folder / "driver.c", folder / "net.c"], program, FLAGS)
+        report = write_c99(folder, graph)
+        plan, program = build_driver(folder, graph)
         rows = [_row(graph, plan, folder, program, rate, steps) for rate in RATES]
         sizes = {}
         if shutil.which("arm-none-eabi-gcc"):
@@ -97,22 +95,40 @@ def measure(graph: IntegerGraph, steps: int) -> dict[str, Any]:
         return {"rows": rows, "sizes": sizes, **{key: report[key] for key in keys}}
 
 
-def _row(graph: IntegerGraph, plan: Any, folder: Path, program: Path, rate: float, steps: int) -> dict[str, Any]:
-    shape = graph.inputs["in"].shape
-    inputs = {"in": (np.random.default_rng(1).random((steps, 1, *shape)) < rate).astype(np.int64)}
-    verified = verify_c99(folder, graph, inputs, flags=FLAGS)
-    if not verified.equal:
-        raise CompilerError(f"the C differs from the simulator: {verified.first_difference}")
+def instructions_per_step(folder: Path, plan: Any, program: Path, inputs: Mapping[str, np.ndarray]) -> int:
+    """Instructions inside ``net_step``, mean over steps and samples, by callgrind.
+
+    Raises:
+        CompilerError: if callgrind fails.
+    """
+    steps, samples = next(iter(inputs.values())).shape[:2]
     (folder / "events").write_bytes(pack_events(plan, inputs))
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder / 'counts'}", "--toggle-collect=net_step"]
     run = execute([*command, str(program), str(folder / "events"), str(folder / "results")], 600, "counting")
     found = re.search(r"Collected : (\d+)", run.stderr)
     if run.returncode or not found:
         raise CompilerError(f"callgrind ended with {run.returncode}:\n{run.stderr[-2000:]}")
+    return round(int(found[1]) / (steps * samples))
+
+
+def build_driver(folder: Path, graph: IntegerGraph) -> tuple[Any, Path]:
+    """The plan of the C in a folder, and a program that feeds it events."""
+    plan, program = make_plan(graph), folder / "driver"
+    (folder / "driver.c").write_text(print_driver(plan))
+    build("gcc", [folder / "driver.c", folder / "net.c"], program, FLAGS)
+    return plan, program
+
+
+def _row(graph: IntegerGraph, plan: Any, folder: Path, program: Path, rate: float, steps: int) -> dict[str, Any]:
+    shape = graph.inputs["in"].shape
+    inputs = {"in": (np.random.default_rng(1).random((steps, 1, *shape)) < rate).astype(np.int64)}
+    verified = verify_c99(folder, graph, inputs, flags=FLAGS)
+    if not verified.equal:
+        raise CompilerError(f"the C differs from the simulator: {verified.first_difference}")
     messages = simulate(graph, inputs).messages
     return {
         "rate": rate,
-        "instructions_per_step": round(int(found[1]) / steps),
+        "instructions_per_step": instructions_per_step(folder, plan, program, inputs),
         "events_per_step": float(inputs["in"].sum() / steps),
         "sent": {name: round(float(np.count_nonzero(m) / m.size), 4) for name, m in messages.items()},
         "compared": verified.compared,

@@ -19,7 +19,11 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from benchmarks.firmware import build_driver, instructions_per_step
 from benchmarks.machine import describe
+from spikelab.hw.backends.c99 import firmware_size
+from spikelab.hw.backends.npz import read_npz
+from spikelab.hw.backends.vectors import read_vectors
 from spikelab.io.atomic import write_bytes_atomically, write_json_atomically
 from spikelab.report.tables import render
 
@@ -70,6 +74,22 @@ def measure(folder: Path, seed: int, profile: str) -> dict[str, Any]:
     return found
 
 
+def firmware(folder: Path, seed: int, profile: str) -> list[dict[str, Any]]:
+    """Flash, RAM and instructions of the C export on ten test pictures, for each number of bits."""
+    runs = {8: folder / f"real-{seed}"} | {bits: folder / f"integers-{profile}-{bits}-{seed}" for bits in (4, 2)}
+    rows = []
+    for bits, run in runs.items():
+        out = folder / f"c99-{profile}-{bits}-{seed}"
+        words = ["--format", "c99", "--profile", profile, "--bits", str(bits), "--samples", "10", "--vectors", "10"]
+        _spikelab("export", str(run), *words, "--out", str(out))
+        graph, vectors = read_npz(out / "net.json"), read_vectors(out)
+        sizes = firmware_size(out, core="cortex-m4", level="-O2")
+        count = instructions_per_step(out, *build_driver(out, graph), vectors.inputs)
+        per_step = len(next(iter(vectors.inputs.values())))
+        rows.append({"bits": bits, **sizes, "instructions_per_step": count, "steps_per_picture": per_step})
+    return rows
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """Means and standard deviations over seeds, in percent, as Markdown."""
 
@@ -99,11 +119,18 @@ def main() -> None:
     with ThreadPoolExecutor(2) as pool:
         seeds = map(int, arguments.seeds.split(","))
         rows = list(pool.map(lambda seed: measure(arguments.folder, seed, arguments.profile), seeds))
-    print(table(rows))
+    costs = firmware(arguments.folder, rows[0]["seed"], arguments.profile)
+    lines = [list(row.values()) for row in costs]
+    header = [key.replace("_", " ") for key in costs[0]]
+    page = f"{table(rows)}\n\nC export of seed {rows[0]['seed']}, Cortex-M4 at -O2; instructions are x86-64's:\n\n"
+    page += render(header, lines, markdown=True)
+    print(page)
     name = f"quantisation_{arguments.profile}"
-    write_json_atomically(RESULTS / f"{name}.json", {"machine": describe(), "profile": arguments.profile, "runs": rows})
+    write_json_atomically(
+        RESULTS / f"{name}.json", {"machine": describe(), "profile": arguments.profile, "runs": rows, "firmware": costs}
+    )
     head = f"# A digit classifier in few bits: MNIST test accuracy in percent, arithmetic {arguments.profile}\n\n"
-    write_bytes_atomically(RESULTS / f"{name}.md", (head + table(rows) + "\n").encode())
+    write_bytes_atomically(RESULTS / f"{name}.md", (head + page + "\n").encode())
 
 
 if __name__ == "__main__":
