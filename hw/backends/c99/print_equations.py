@@ -205,7 +205,9 @@ class EquationPrinter:
             awake = [f"{text} != 0" for text in [*(self.names[_symbol(p)] for p in heard)]]
             awake += [f"{message} != 0"] if self.sends else []
             awake += [f"{self.value(n)} != {self.names[_symbol(n)]}" for n in self._changing()]
-            if awake:
+            if awake == [f"{message} != 0"]:
+                found.insert(-1, "    still |= bit;")
+            elif awake:
                 found += [f"if ({' || '.join(awake)}) {{", "    still |= bit;", "}"]
         return found
 
