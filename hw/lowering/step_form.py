@@ -45,6 +45,7 @@ class StepForm:
         rest: potential from which the membrane is counted.
         v_threshold: None for a readout.
         v_reset: None for a reset by subtraction.
+        v_subtract: what a spike takes off the membrane; None for a reset to a value.
         late: steps by which the input arrives later than it is sent.
     """
 
@@ -57,6 +58,7 @@ class StepForm:
     rest: Tensor
     v_threshold: Tensor | None
     v_reset: Tensor | None
+    v_subtract: Tensor | None = None
     late: int = 0
 
     @property
@@ -92,9 +94,9 @@ def step_form(layer: Neuron | Threshold) -> StepForm:
         # what only keeps the membrane where it starts vanishes when it is counted from there
         bias = numbers["bias"] - (1 - numbers["keep_mem"]) * rest
         bias = torch.where(bias.abs() < 1e-12 * (1 + rest.abs()), torch.zeros_like(bias), bias)
-        threshold, reset = _threshold(layer, values), None
+        threshold, reset, taken = _threshold(layer, values), None, None
         if threshold is not None:
-            reset = _reset(layer, values, rest)
+            reset, taken = _reset(layer, values, rest)
             threshold = threshold - rest
         late = bool(others) and bool((numbers["direct"] == -1).all())
         if late:
@@ -104,7 +106,7 @@ def step_form(layer: Neuron | Threshold) -> StepForm:
             numbers["direct"] = torch.zeros_like(numbers["direct"])
         return StepForm(
             numbers["gain"], numbers["keep_mem"], numbers["keep_syn"] if others else None, numbers["direct"], bias,
-            numbers["bias_syn"], rest, threshold, reset, int(late),
+            numbers["bias_syn"], rest, threshold, reset, taken, int(late),
         )  # fmt: skip
 
 
@@ -181,18 +183,14 @@ def _threshold(layer: Neuron, values: dict[str, Tensor]) -> Tensor | None:
     return _number(rest, values)
 
 
-def _reset(layer: Neuron, values: dict[str, Tensor], rest: Tensor) -> Tensor | None:
+def _reset(layer: Neuron, values: dict[str, Tensor], rest: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """Where a spike puts the membrane, counted from its rest, or what it takes off."""
     spec = layer.spec
     after = spec.expression(spec.resets[layer.options.reset], "reset")
     membrane = spec.symbols[spec.membrane]
     if membrane not in after.free_symbols:
-        return _number(after, values) - rest
-    if bool((rest != 0).any()):
-        raise CannotLower(
-            "subtracts its threshold while its membrane rests elsewhere than at 0; set v_leak=0, or reset='value'"
-        )
-    taken = _number(sp.expand(membrane - after), values)
-    threshold = _threshold(layer, values)
-    if threshold is None or not torch.equal(*torch.broadcast_tensors(taken, threshold)):
-        raise CannotLower("subtracts something else than its threshold; use reset='subtract' or 'value'")
-    return None
+        return _number(after, values) - rest, None
+    taken = sp.expand(membrane - after)
+    if taken.free_symbols - set(spec.parameter_symbols.values()):
+        raise CannotLower(f"resets to {after}, which depends on more than its parameters; use 'subtract' or 'value'")
+    return None, _number(taken, values)

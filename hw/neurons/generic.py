@@ -28,7 +28,8 @@ def _parameters(bits: int, current: bool, spikes: bool) -> tuple[IntegerParamete
         found += [
             IntegerParameter("v_threshold", low, high, "a spike where the membrane is above", per_neuron=True),
             IntegerParameter("v_reset", low, high, "the membrane after a spike", 0, per_neuron=True),
-            IntegerParameter("subtract", 0, 1, "1: a spike takes the threshold off the membrane instead", 0),
+            IntegerParameter("subtract", 0, 1, "1: a spike takes v_subtract off the membrane instead", 0),
+            IntegerParameter("v_subtract", low, high, "what a spike takes off", 0, per_neuron=True),
         ]
     return tuple(found)
 
@@ -47,7 +48,7 @@ def _lines(bits: int, current: bool, spikes: bool) -> tuple[tuple[str, str], ...
     return (
         *lines,
         ("message", "positive(v - v_threshold)"),
-        ("v", "choose(message, choose(subtract, v - v_threshold, v_reset), v)"),
+        ("v", "choose(message, choose(subtract, v - v_subtract, v_reset), v)"),
     )
 
 

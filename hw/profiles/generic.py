@@ -64,9 +64,10 @@ class Generic(Profile):
         if form.v_threshold is not None:
             # whole numbers above a real threshold are those above the next whole one below it
             parameters["v_threshold"] = whole(torch.floor(form.v_threshold / per))
-            parameters["subtract"] = int(form.v_reset is None)
             if form.v_reset is not None:
                 parameters["v_reset"] = whole(form.v_reset / per)
+            if form.v_subtract is not None:
+                parameters |= {"subtract": 1, "v_subtract": whole(form.v_subtract / per)}
         kept = {name: value for name, value in parameters.items() if np.any(value) or name in _NEEDED}
         return Fitted(neuron, kept, before_rounding={name: v for name, v in trained.items() if v.requires_grad})
 

@@ -130,3 +130,17 @@ def one_for_all(value: torch.Tensor, what: str, chip: str) -> float:
     if values.size > 1 and np.ptp(values) > 1e-9 * max(1.0, float(np.abs(values).max())):
         raise CannotLower(f"has {what} that differ between neurons; {chip} has one for a population: split the layer")
     return float(values.flat[0])
+
+
+def refuse_other_subtraction(population: RealPopulation, chip: str) -> None:
+    """Chips that subtract take the threshold off.
+
+    Raises:
+        CannotLower: if the layer takes off something else than lies between its rest and its threshold.
+    """
+    taken, threshold = population.form.v_subtract, population.form.v_threshold
+    if taken is not None and threshold is not None and bool(((taken - threshold).abs() > 1e-9 * taken.abs()).any()):
+        raise CannotLower(
+            f"takes off another amount than lies between its rest and its threshold; {chip} takes the threshold off: "
+            f"set v_leak=0, or use the profile 'generic'"
+        )

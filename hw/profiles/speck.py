@@ -10,7 +10,7 @@ from spikelab.hw.lowering.real_graph import RealPopulation
 from spikelab.hw.lowering.scales import Grid, Limit
 from spikelab.hw.lowering.step_form import CannotLower
 from spikelab.hw.neurons.speck import HIGH, SPECK_IF
-from spikelab.hw.profiles.profile import Fitted, Profile, Reach, numbers, one_for_all, whole
+from spikelab.hw.profiles.profile import Fitted, Profile, Reach, numbers, one_for_all, refuse_other_subtraction, whole
 
 
 class Speck(Profile):
@@ -42,6 +42,7 @@ class Speck(Profile):
             raise CannotLower("leaks; Speck's neurons do not (a bias can stand in for a leak): use an IF")
         if form.v_reset is not None and bool((form.v_reset != 0).any()):
             raise CannotLower("resets to another value than it rests at; Speck returns to zero or subtracts")
+        refuse_other_subtraction(population, self.title)
         threshold = one_for_all(form.v_threshold, "thresholds", "Speck")
         parameters: dict[str, Any] = {"v_threshold": max(1, int(np.rint(threshold / float(unit.flat[0]))))}
         bias = (form.bias + population.bias) / float(unit.flat[0])

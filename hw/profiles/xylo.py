@@ -52,6 +52,7 @@ class Xylo(Profile):
             raise CannotLower("resets to a value; Xylo takes the threshold off: train with reset='subtract'")
         if bool((form.direct != 0).any()):
             raise CannotLower("feeds its membrane beside the current; use method='semi_implicit_euler'")
+        refuse_other_subtraction(population, self.title)
         notes = (
             [] if population.last else ["a neuron may send several spikes at one step, where the network's sends one"]
         )

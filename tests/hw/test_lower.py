@@ -41,6 +41,7 @@ LAYERS = {
     "lif leak and reset": LIF(v_leak=0.3, v_reset=0.1, backend="reference"),
     "lif impulse": LIF(input_form="impulse", v_threshold=30.0, backend="reference"),
     "lif euler subtract": LIF(method="euler", reset="subtract", backend="reference"),
+    "lif leak and subtract": LIF(v_leak=0.2, reset="subtract", backend="reference"),
     "if": IF(backend="reference"),
     "cuba exact": CubaLIF(backend="reference"),
     "cuba semi-implicit": CubaLIF(method="semi_implicit_euler", tau_mem=PER_NEURON, backend="reference"),
@@ -64,7 +65,7 @@ def test_the_form_read_off_a_layer_makes_its_steps(name):
         if form.v_threshold is not None:
             fires = v > form.v_threshold
             assert torch.equal(fires.double(), trace["spike"][t, 0])
-            v = torch.where(fires, v - form.v_threshold if form.v_reset is None else form.v_reset.expand(2), v)
+            v = torch.where(fires, v - form.v_subtract if form.v_reset is None else form.v_reset.expand(2), v)
         torch.testing.assert_close(v + form.rest, trace["v"][t, 0], rtol=0, atol=1e-12)
 
 
@@ -237,7 +238,9 @@ def test_everything_that_cannot_be_lowered_is_listed_at_once():
         ("speck", LIF(), "n: leaks; Speck's neurons do not"),
         ("speck", IF(reset="value", v_reset=-0.5), "n: resets to another value"),
         ("speck", LI(), "n: is a readout of a membrane; Speck gives out spikes only"),
+        ("speck", IF(reset="subtract", v_threshold=PER_NEURON), "n: has thresholds that differ"),
         ("xylo", LIF(reset="subtract"), "n: has no synaptic current"),
+        ("xylo", CubaLIF(reset="subtract", v_leak=0.1, method="semi_implicit_euler"), "n: takes off another amount"),
         ("xylo", CubaLIF(method="semi_implicit_euler"), "n: resets to a value; Xylo"),
         ("xylo", LI(), "n: is a readout"),
     ],

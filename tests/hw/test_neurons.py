@@ -46,14 +46,14 @@ def test_generic_neuron_is_the_leaky_integrator_it_says():
     neuron = registry.load("integer_neurons", "generic_cuba_lif_32")
     x = np.random.default_rng(1).integers(-3000, 9000, (100, 4))
     parameters = {"keep_mem": 30000, "keep_syn": 20000, "direct": -4000, "bias": 70, "v_threshold": 60000}
-    for extra, after in (({}, 0), ({"v_reset": -500}, -500), ({"subtract": 1}, None)):
+    for extra, after in (({}, 0), ({"v_reset": -500}, -500), ({"subtract": 1, "v_subtract": 50000}, None)):
         run = driven(neuron, {**parameters, **extra}, x)
         u, v = np.zeros(4), np.zeros(4)
         for t in range(100):
             u = np.trunc(u * 20000 / 2**15) + x[t]
             v = np.trunc(v * 30000 / 2**15) + u + np.trunc(x[t] * -4000 / 2**15) + 70
             fires = v > 60000
-            v = np.where(fires, v - 60000 if after is None else after, v)
+            v = np.where(fires, v - 50000 if after is None else after, v)
             assert np.array_equal(run.messages["n"][t, 0], fires)
             assert np.array_equal(run.states["n"]["v"][t, 0], v)
         assert 0 < run.messages["n"].mean() < 1
