@@ -11,7 +11,7 @@ from spikelab.hw.lowering.real_graph import RealPopulation
 from spikelab.hw.lowering.scales import Grid, Limit
 from spikelab.hw.lowering.step_form import CannotLower
 from spikelab.hw.neurons.xylo import HIGH, XYLO_HIDDEN, XYLO_READOUT
-from spikelab.hw.profiles.profile import Fitted, Profile, Reach, along_rows, numbers, whole
+from spikelab.hw.profiles.profile import Fitted, Profile, Reach, along_rows, numbers, refuse_other_subtraction, whole
 
 
 class Xylo(Profile):
