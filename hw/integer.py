@@ -55,6 +55,7 @@ def simulate(
         record: keep all states and sums at all steps.
 
     Raises:
+        TypeError: if an input is no numpy array.
         ValueError: if an input is missing, not whole, or of another shape.
     """
     return Simulator(graph).run(inputs, state, record)
@@ -122,6 +123,8 @@ def _check_inputs(graph: IntegerGraph, inputs: Mapping[str, np.ndarray]) -> tupl
         raise ValueError(f"the graph has the inputs {sorted(graph.inputs)}, but was given {sorted(inputs)}")
     sizes = set()
     for name, values in inputs.items():
+        if not isinstance(values, np.ndarray):
+            raise TypeError(f"input {name!r} is a {type(values).__name__}; give a numpy array of whole numbers")
         if values.dtype.kind not in "iub":
             raise ValueError(f"input {name!r} is {values.dtype}; give whole numbers")
         declared = graph.inputs[name]

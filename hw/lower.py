@@ -159,6 +159,8 @@ def _network(
         if shape is None:
             raise ValueError("lower: a network does not know the shape of its input; give input_shape, as (2, 34, 34)")
         return source, tuple(shape)
+    if not isinstance(source, nir.NIRGraph | str | Path):
+        raise TypeError(f"lower: got a {type(source).__name__}; give a spikelab.nn.Network, a NIR graph or a path")
     return from_nir(source, dt), shape or nir_input_shape(source)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,10 +89,22 @@ class Placement:
         """Steps through the mesh between cores that talk with each other, on average; None without a mesh."""
         return report.mean_distance(self)
 
-    def sizes_only(self) -> Placement:
-        """Without what the arithmetic of the graph breaks: for a graph in another arithmetic than the target's."""
+    def for_other_arithmetic(self, reasons: Sequence[str]) -> Placement:
+        """Of a network that the target's arithmetic has no form for, laid on it in another one.
+
+        Args:
+            reasons: why it has none, "layer: what": they are violations too; what only the other arithmetic breaks is
+                left out.
+        """
         sizes = {*self.target.resources, *(LIMITS.keys() - ARITHMETIC)}
-        return replace(self, violations=tuple(v for v in self.violations if v.limit in sizes))
+        kept = [violation for violation in self.violations if violation.limit in sizes]
+        lacking = []
+        for reason in reasons:
+            where, _, what = reason.strip().partition(": ")
+            message, _, remedy = what.partition(": ")
+            remedy = remedy or "use a layer that it has"
+            lacking.append(Violation(where, "arithmetic", message, "", "", remedy, DOCUMENTED, ""))
+        return replace(self, violations=(*lacking, *kept))
 
     def report(self) -> dict[str, Any]:
         """Everything, as JSON holds it."""

@@ -13,9 +13,9 @@ class Deployment:
     run: str
     """Folder of a trained run, or a NIR file."""
     target: str | None = None
-    """Chip or board: loihi1, loihi2, speck, xylo, ... or a TOML file of your own; spikelab info lists them."""
+    """Chip or board: loihi1, loihi2, speck, xylo_audio2, cortex_m4_nrf52840, ... or a TOML file of your own."""
     profile: str | None = None
-    """Registered arithmetic; none takes the target's, or the run's where it was trained in integers."""
+    """Arithmetic: generic, generic16, loihi, loihi_netx, speck, xylo; none takes the run's, or the target's."""
     bits: int | None = None
     """Bits of a weight, 2 to 8; none takes the run's where it was trained in integers, else 8."""
     scale: Literal["mse", "max", "percentile"] = "mse"
@@ -36,6 +36,8 @@ class Deployment:
     """What a spike does to the membrane, for a NIR file that does not say."""
     input_form: Literal["current", "impulse"] | None = None
     """Whether a NIR file's input lasts for a step or is delivered at once; none takes the file's own, else current."""
+    method: Literal["exact", "exponential_euler", "euler", "semi_implicit_euler"] | None = None
+    """Discretisation of a NIR file's neurons; none takes the file's own, else each neuron's default."""
     checkpoint: Literal["best", "last"] = "best"
     """Which checkpoint of the run."""
     split: str = "test"
@@ -83,6 +85,12 @@ class Export(Deployment):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require(self.vectors >= 1, "vectors", self.vectors, "use at least 1")
+        _require(self.vectors <= self.samples, "vectors", self.vectors, "use at most as many as samples")
+        asked = [name for name in ("target", "bits", "profile") if getattr(self, name) is not None]
+        plain = self.format != "nir" or not asked
+        _require(
+            plain, "format", self.format, f"NIR holds real numbers; leave out {' and '.join(asked)}, or add --format"
+        )
         _require(self.height >= 0, "height", self.height, "use 0 (as in training) or more")
         _require(self.width >= 0, "width", self.width, "use 0 (as in training) or more")
 

@@ -24,10 +24,12 @@ class Backend:
         write: (folder, graph, input -> messages [T, B, *shape]) -> report: "files" (names in the folder) and whatever
             the form has to say. Raises ValueError with everything that it cannot hold.
         verify: (folder, graph, input -> messages) -> what running the artefact and comparing every step said.
+        compiles: whether ``verify`` takes the name of a compiler as well.
     """
 
     name: str
     title: str
     profile: str
     write: Callable[[Path, IntegerGraph, Mapping[str, np.ndarray]], dict[str, Any]]
-    verify: Callable[[Path, IntegerGraph, Mapping[str, np.ndarray]], Verification]
+    verify: Callable[..., Verification]
+    compiles: bool = False

@@ -87,6 +87,8 @@ class LinearPath:
                 return self._delayed(module)
             case MaxPool2d():
                 raise CannotLower("takes a maximum, which is not linear; use SumPool2d or AvgPool2d")
+            case Dense() if self.shape != (module.in_features,):
+                raise CannotLower(f"takes [{module.in_features}], but gets {list(self.shape)}")
             case Dense() if self.plain:
                 weight = self.weight * module.weight.double()
                 return replace(self, weight=weight, kind="dense", shape=(module.out_features,))

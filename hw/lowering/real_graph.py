@@ -140,6 +140,9 @@ class _Walk:
                     path = path.then(self.network.nodes[name])
                 except CannotLower as error:
                     raise _AtNode(name, error) from error
+                except RuntimeError as error:
+                    wrong = CannotLower(f"does not take an input of shape {list(path.shape)} ({error})")
+                    raise _AtNode(name, wrong) from error
             yield source, replace(path, delay=path.delay + late)
 
     def _chains(self, target: str, seen: tuple[str, ...]) -> Iterator[tuple[str, int, list[str]]]:

@@ -40,17 +40,10 @@ def flash_bytes(
             if single is not None:
                 total += weight.size * integer_bytes(int(single.max(initial=0)).bit_length())
     for value in population.parameters.values():
-        array = np.asarray(value)
-        total += integer_bytes(two_complement_bits(array.reshape(-1))) * _different(array)
-    return total
-
-
-def _different(array: np.ndarray) -> int:
-    """Numbers to be kept: one along each dimension in which nothing differs."""
-    total = 1
-    for axis, length in enumerate(array.shape):
-        same = (array == np.take(array, [0], axis)).all() if length else True
-        total *= 1 if same else length
+        array = np.asarray(value).reshape(-1)
+        # a parameter that differs at all is a table with an entry for each neuron
+        entries = 1 if (array == array[:1]).all() else piece.size
+        total += integer_bytes(two_complement_bits(array)) * entries
     return total
 
 

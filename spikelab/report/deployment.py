@@ -62,7 +62,9 @@ def deploy(settings: Deployment, profile: str = "") -> Deployed:
     target = load_target(settings.target) if settings.target else None
     run = None
     if Path(settings.run).suffix == ".nir":
-        network = from_nir(settings.run, settings.dt, reset=settings.reset, input_form=settings.input_form)
+        network = from_nir(
+            settings.run, settings.dt, settings.method, reset=settings.reset, input_form=settings.input_form
+        )
         shape, outputs = nir_input_shape(settings.run), tuple[str, ...]()
         x = _random_spikes(settings, shape)
         quantise = _quantise(settings, Quantise())

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from spikelab import __version__, registry
 from spikelab.hw.agreement import both_runs, compare_layers, first_disagreement
 from spikelab.hw.backends.backend import Backend
+from spikelab.hw.backends.c99.size import firmware_size
 from spikelab.hw.backends.npz import write_npz
 from spikelab.hw.backends.vectors import write_vectors
 from spikelab.hw.energy import TABLES, modelled_energy, operation_counts
@@ -24,7 +29,7 @@ from spikelab.report.hardware_map import draw_map, placed
 from spikelab.report.hardware_page import write_page
 from spikelab.settings_hardware import Export
 
-MANIFEST = "manifest.json"
+MANIFEST, FORMAT = "manifest.json", "spikelab hardware export"
 
 
 def export_for_hardware(settings: Export) -> dict[str, Any]:
@@ -45,6 +50,7 @@ def export_for_hardware(settings: Export) -> dict[str, Any]:
     needed = {backend.profile for backend in backends if backend.profile and settings.format != "bundle"}
     deployed = deploy(settings, needed.pop() if needed else "")
     folder = Path(settings.folder) if settings.folder else default_folder(settings, "export")
+    _clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
     inputs = {INPUT: _with_rest(deployed, settings.vectors)}
     files = [*write_npz(folder, deployed.lowered.graph).values()]
@@ -60,11 +66,34 @@ def export_for_hardware(settings: Export) -> dict[str, Any]:
         files += write_ordinary_half(deployed, settings, folder, report)
     if deployed.target is not None:
         files.append(draw_map(deployed, folder))
+        report["firmware"] = _firmware(deployed, report["artefacts"].get("c99"), folder)
     write_json_atomically(folder / "report.json", report)
     write_page(folder, report)
     files = list(dict.fromkeys([*files, folder / "report.json", folder / "report.html"]))
     _write_manifest(folder, deployed, report, files)
     return {**report, "files": [str(path) for path in [*files, folder / MANIFEST]]}
+
+
+def _clear(folder: Path) -> None:
+    """Takes an earlier export out of a folder, so that two do not mix.
+
+    Raises:
+        ValueError: if a file of it was changed since; nothing is removed then.
+    """
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return
+    try:
+        earlier = json.loads(manifest.read_text())
+        sums = dict(earlier["sha256"]) if earlier["format"] == FORMAT else {}
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{manifest}: is of something else; choose another folder") from None
+    files = {folder / name: expected for name, expected in sums.items() if (folder / name).is_file()}
+    for path, expected in files.items():
+        if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            raise ValueError(f"{path}: was changed since it was exported; move it away, or choose another folder")
+    for path in (*files, manifest):
+        path.unlink()
 
 
 def _with_rest(deployed: Deployed, samples: int) -> np.ndarray:
@@ -94,6 +123,26 @@ def _write(
     }  # fmt: skip
 
 
+def _firmware(deployed: Deployed, artefact: dict[str, Any] | None, folder: Path) -> dict[str, Any] | None:
+    """Flash and RAM of what was written beside what a microcontroller has; None for another target."""
+    target = deployed.target
+    if artefact is None or "flash" not in artefact or target is None or "flash" not in target.resources:
+        return None
+    flash, source = int(artefact["flash"]["bytes"]), "tables only; no arm-none-eabi-gcc here to compile the code"
+    if shutil.which("arm-none-eabi-gcc"):
+        # the smallest core's code is the largest
+        flash, source = (
+            firmware_size(folder, core="cortex-m0", level="-Os")["flash_bytes"],
+            "compiled for Cortex-M0, -Os",
+        )
+    ram, has = int(artefact["ram"]["bytes"]), {name: target.largest(name).most for name in ("flash", "ram")}
+    return {
+        "flash_bytes": flash, "flash_from": source, "flash_of_target": has["flash"], "state_bytes": ram,
+        "ram_of_target": has["ram"], "fits": flash <= has["flash"] and ram <= has["ram"],
+        "left_out": "stack, and the program around the network",
+    }  # fmt: skip
+
+
 def describe(deployed: Deployed) -> dict[str, Any]:
     """Everything that is known of a network in integers before it is written."""
     lowered = deployed.lowered
@@ -116,8 +165,34 @@ def describe(deployed: Deployed) -> dict[str, Any]:
         "operations": {"samples": counts.samples, "steps": counts.steps, "per_sample": counts.per_sample()},
         "energy": {name: modelled_energy(counts, name) for name in TABLES},
     }
+    found["warnings"] = _warnings(deployed, real, integer)
     if deployed.target is not None:
         found["placement"] = placed(deployed).report()
+    return found
+
+
+def _warnings(deployed: Deployed, real: Mapping[str, Tensor], integer: Mapping[str, Tensor]) -> list[str]:
+    """What a reader of the figures must know first."""
+    found = []
+    spiking = [p.name for p in deployed.lowered.real.populations if p.form.spikes]
+    if spiking and not any(bool(run[name].any()) for run in (real, integer) for name in spiking):
+        remedy = "use more steps or a higher input_rate" if deployed.run is None else "look at the data"
+        remedy += (
+            "; a file of a simulator without time steps needs --input_form impulse" if deployed.run is None else ""
+        )
+        found.append(f"no neuron spiked, so that equal spikes prove nothing: {remedy}")
+    trained = deployed.run.settings.quantise if deployed.run else None
+    if trained is None or not trained.bits:
+        return found
+    found.append(
+        "the run was trained in integers: its weights before rounding, which layers are compared with here, were never "
+        "meant to run; spikelab eval judges the integers"
+    )
+    if (trained.bits, trained.profile) != (deployed.lowered.quantisation.bits, deployed.profile):
+        found.append(
+            f"it was trained with {trained.bits} bits in the arithmetic {trained.profile}, this is "
+            f"{deployed.lowered.quantisation.bits} bits in {deployed.profile}: judge it with spikelab quantise"
+        )
     return found
 
 
@@ -133,7 +208,7 @@ def _populations(lowered: Lowered) -> list[dict[str, Any]]:
                 "neurons": p.size,
                 "weights": sum(int(c.weights.weight.size) for c in into),
                 "steps_late": lowered.lag[p.name],
-                "unit": float(np.mean(lowered.units[p.name])),
+                "mean_real_value_of_one_unit": float(np.mean(lowered.units[p.name])),
             }
         )
     return rows
@@ -164,7 +239,7 @@ def _write_manifest(folder: Path, deployed: Deployed, report: dict[str, Any], fi
     write_json_atomically(
         folder / MANIFEST,
         {
-            "format": "spikelab hardware export",
+            "format": FORMAT,
             "format_version": 1,
             "spikelab": __version__,
             "source": deployed.name,

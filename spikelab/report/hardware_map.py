@@ -43,19 +43,15 @@ def map_network(settings: Map) -> dict[str, Any]:
         deployed = deploy(settings)
     except LoweringError as error:
         # what the arithmetic lacks is no answer to whether the chip is large enough
-        reasons = str(error).splitlines()
+        reasons = str(error).splitlines()[1:]
         deployed = deploy(settings, "generic")
     folder = Path(settings.folder) if settings.folder else default_folder(settings, f"map-{Path(settings.target).stem}")
     folder.mkdir(parents=True, exist_ok=True)
-    placement = placed(deployed).sizes_only() if reasons else placed(deployed)
+    placement = placed(deployed)
+    if reasons:
+        placement = placement.for_other_arithmetic(reasons)
     report = placement.report() | {"notes": deployed.lowered.notes, "arithmetic": reasons}
-    report["fits"] = report["fits"] and not reasons
-    text = [
-        *reasons,
-        "as far as sizes go, with neurons of the generic arithmetic:" if reasons else "",
-        placement.text(),
-    ]
     write_json_atomically(folder / "report.json", report)
     picture = folder / "chip_map.png"
     draw_chip_map(placement, picture)
-    return {**report, "text": "\n".join(filter(None, text)), "files": [str(folder / "report.json"), str(picture)]}
+    return {**report, "text": placement.text(), "files": [str(folder / "report.json"), str(picture)]}

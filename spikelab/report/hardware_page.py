@@ -11,15 +11,21 @@ from matplotlib.figure import Figure
 from spikelab.report.page import Page
 
 Report = Mapping[str, Any]
+#: Targets of which a cost table is known.
+_TABLES = {"loihi1": "loihi"}
 
 
 def write_page(folder: Path, report: Report) -> None:
     """Writes ``report.html`` of an export."""
     target = f" for {report['target']}" if report["target"] else ""
     page = Page(f"{report['source']}: {report['bits']} bits{target}, arithmetic {report['profile']}")
+    for warning in report["warnings"]:
+        page.text(warning, False)
     page.section("Artefacts")
     for name, artefact in report["artefacts"].items():
         _artefact(page, name, artefact)
+    if report.get("firmware"):
+        page.text(_firmware(report), report["firmware"]["fits"])
     if report["notes"]:
         page.section("Where the chip computes something else, beside rounding").items(report["notes"])
     page.section("Populations").table(report["populations"])
@@ -31,14 +37,34 @@ def write_page(folder: Path, report: Report) -> None:
     page.section("Limits of the chip")
     page.text(f"{len(breaking)} limits are not kept" if breaking else "all limits are kept", not breaking)
     columns = ("where", "what", "found", "allowed", "remedy")
-    page.table([{key: violation[key] for key in columns} for violation in [*breaking, *signs]])
+    page.table([{key: violation[key] for key in columns} for violation in breaking])
+    if signs:
+        page.text("What the data show besides; it breaks nothing on the chip:")
+        page.table([{key: violation[key] for key in columns} for violation in signs])
     _placement(page, folder, report)
-    page.section("Operations and energy")
-    page.text("Operations are counted on real data; energies are modelled from published figures, not measured.")
-    page.block(_lines(report["operations"]))
-    for table in report["energy"].values():
-        page.block(_lines(table))
+    _costs(page, report)
     page.write(folder / "report.html")
+
+
+def _costs(page: Page, report: Report) -> None:
+    counts = report["operations"]
+    page.section("Operations of one sample")
+    page.text(
+        f"Means over {counts['samples']} samples of {counts['steps']} steps, counted on data. A synaptic operation is "
+        "one weight, not zero, that one message reached; dense operations are those if every source sent at every "
+        "step. Bytes count each weight in the narrowest of 8, 16 and 32 bits. A machine that adds zero weights too, or "
+        "packs several into a byte, makes more operations or reads fewer bytes: see the artefact."
+    )
+    page.table([{"layer": name, **row} for name, row in counts["per_sample"].items()])
+    page.section("Energy of one sample, modelled from published figures, not measured")
+    if report["target"] not in (None, *_TABLES):
+        page.text(f"No cost of an operation of {report['target']} is known to us; these are of other machines.")
+    rows = []
+    for table in report["energy"].values():
+        joule = table["joule_per_sample"]
+        rows.append({"table": table["title"], **{f"{end}, nJ": 1e9 * joule[end] for end in ("low", "typical", "high")}})
+    page.table(rows)
+    page.text("Sources, and what each table leaves out, are in report.json.")
 
 
 def _artefact(page: Page, name: str, artefact: Report) -> None:
@@ -56,12 +82,22 @@ def _artefact(page: Page, name: str, artefact: Report) -> None:
         page.block(_lines(rest))
 
 
+def _firmware(report: Report) -> str:
+    f = report["firmware"]
+    return (
+        f"{report['target']}: {f['flash_bytes']:,} of {f['flash_of_target']:,} bytes of flash ({f['flash_from']}), "
+        f"{f['state_bytes']:,} of {f['ram_of_target']:,} bytes of RAM; without {f['left_out']}"
+    )
+
+
 def _placement(page: Page, folder: Path, report: Report) -> None:
     if "placement" not in report:
         return
     placement = report["placement"]
     page.section(f"On {report['target']}")
     page.text("fits" if placement["fits"] else "does not fit", placement["fits"])
+    if report.get("firmware"):
+        page.text("Estimated before there was a program; the exact figures are above.")
     page.block(_lines({key: value for key, value in placement.items() if key != "cores"}))
     picture = folder / "chip_map.png"
     if picture.exists():

@@ -14,8 +14,16 @@ Figures = Mapping[str, Any]
 def exported(figures: Figures) -> str:
     """What was written, what running it said, what does not fit."""
     if "artefacts" not in figures:
-        readers = [f"  {name}: {said}" for name, said in figures.get("readers", {}).items()]
-        return "\n".join([files(figures), *(["known to read it:", *readers] if readers else [])])
+        readers = figures.get("readers", {})
+        known = [name for name, said in readers.items() if said == "ok"]
+        lines = [files(figures)]
+        lines += (
+            [f"known to make the same spikes of it: {', '.join(known) or 'none of the simulators we know of'}"]
+            if readers
+            else []
+        )
+        lines += [f"  {name}: {said}" for name, said in readers.items() if said != "ok"]
+        return "\n".join(lines)
     lines = [f"{figures['source']}: {figures['bits']} bits, arithmetic {figures['profile']}"]
     for name, artefact in figures["artefacts"].items():
         if artefact.get("not_written"):
@@ -27,10 +35,17 @@ def exported(figures: Figures) -> str:
             lines.append(f"{name}: DIFFERS from the simulator: {artefact['first_difference']}")
     lines += [f"note: {note}" for note in figures["notes"]]
     lines += _layers(figures["agreement"])
+    lines += [f"warning: {warning}" for warning in figures["warnings"]]
     breaking = [v for v in figures["limits"] if v["breaks"]]
     lines += [f"limit: {v['where']}: {v['what']}: {v['found']}; {v['allowed']}. {v['remedy']}" for v in breaking]
     if "placement" in figures:
-        fits = figures["placement"]["fits"]
+        fits, firmware = figures["placement"]["fits"], figures.get("firmware")
+        if firmware:
+            fits = firmware["fits"]
+            lines.append(
+                f"{figures['target']}: {firmware['flash_bytes']:,} of {firmware['flash_of_target']:,} bytes of flash "
+                f"({firmware['flash_from']}), {firmware['state_bytes']:,} of {firmware['ram_of_target']:,} bytes of RAM"
+            )
         lines.append(f"{figures['target']}: {'fits' if fits else 'does not fit: spikelab map tells why'}")
     return "\n".join([*lines, files(figures)])
 
@@ -39,11 +54,20 @@ def _layers(layers: list[Figures]) -> list[str]:
     rows = [
         [
             layer["layer"], percent(layer["equal"]), f"{layer['rate']:.4g}", f"{layer['integer_rate']:.4g}",
+            percent(layer["dead"]),
             percent(layer["newly_dead"]), percent(layer["saturated"]),
         ]
         for layer in layers
     ]  # fmt: skip
-    header = ["layer", "equal spikes, %", "rate", "rate in integers", "fallen silent, %", "always on, %"]
+    header = [
+        "layer",
+        "equal spikes, %",
+        "rate or size",
+        "in integers",
+        "never spike, %",
+        "fallen silent, %",
+        "always on, %",
+    ]
     return [render(header, rows)]
 
 

@@ -93,6 +93,47 @@ def test_export_and_verify(run, report, tmp_path, form, target, files, capsys):
 
 
 @needs_gcc
+def test_verify_uses_the_compiler_it_is_given(run, report, tmp_path, capsys):
+    folder = tmp_path / "out"
+    report("export", run, "--format", "c99", "--samples", "3", "--out", folder)
+    assert main(["verify", str(folder), "--compiler", "no-such-compiler"]) == 1
+    assert "no-such-compiler" in capsys.readouterr().err
+
+
+def test_exports_do_not_mix(run, report, tmp_path, capsys):
+    folder = tmp_path / "out"
+    report("export", run, "--format", "netx", "--target", "loihi1", "--samples", "3", "--out", folder)
+    (folder / "notes.txt").write_text("mine")
+    report("export", run, "--format", "npz", "--samples", "3", "--out", folder)
+    assert not (folder / "network.net").exists()
+    assert not (folder / "chip_map.png").exists()
+    assert (folder / "notes.txt").exists()
+    (folder / "report.html").write_text("changed")
+    assert main(["export", str(run), "--format", "npz", "--samples", "3", "--out", str(folder)]) == 1
+    assert "report.html: was changed since it was exported" in capsys.readouterr().err
+    assert (folder / "net.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.update(format_version=7), "is damaged"),
+        (lambda m: m["input"].update(shape=[7]), "input of shape [7]"),
+        (lambda m: m["outputs"][0].update(unit=[1.0]), "other units than the network"),
+        (lambda m: m["outputs"][0].update(steps_late=9), "outputs"),
+    ],
+)
+def test_manifest_that_contradicts_the_network(run, report, tmp_path, capsys, change, message):
+    folder = tmp_path / "out"
+    report("export", run, "--format", "npz", "--samples", "3", "--out", folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    change(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["verify", str(folder)]) == 1
+    assert message in capsys.readouterr().err
+
+
+@needs_gcc
 def test_an_artefact_that_computes_something_else_is_named(run, report, tmp_path, capsys):
     import hashlib
 
@@ -153,7 +194,8 @@ def test_map_says_why_a_chip_does_not_take_it(run, report, tmp_path, capsys):
     text = capsys.readouterr().out
     assert not figures["fits"]
     assert any("hidden1: leaks; Speck's neurons do not" in reason for reason in figures["arithmetic"])
-    assert "as far as sizes go" in text
+    assert "does not fit" in text.splitlines()[0]
+    assert any(violation["limit"] == "arithmetic" for violation in figures["violations"])
     assert (tmp_path / "map" / "chip_map.png").is_file()
     assert main(["map", str(run)]) == 1
     assert "name a chip" in capsys.readouterr().err
@@ -179,7 +221,21 @@ def test_nir_file(tmp_path, report, capsys):
     figures = report("export", path, "--dt", "1e-3", "--out", tmp_path / "again", "--legacy", "true")
     assert (tmp_path / "again" / "network.nir").is_file()
     assert figures["readers"]["Norse"]
-    assert "known to read it" in capsys.readouterr().out
+    assert "known to make the same spikes of it: " in capsys.readouterr().out
+
+
+def test_silence_is_no_success(tmp_path, report, capsys):
+    path = tmp_path / "silent.nir"
+    write_nir(path, nir.NIRGraph.from_list(nir.Linear(np.eye(4)), nir.IF(np.ones(4), np.full(4, 9.0))))
+    out = tmp_path / "out"
+    figures = report("export", path, "--format", "npz", "--dt", "1e-3", "--samples", "2", "--steps", "9", "--out", out)
+    assert "no neuron spiked" in figures["warnings"][0]
+    assert "--input_form impulse" in capsys.readouterr().out
+
+
+def test_real_numbers_have_no_bits(run, capsys):
+    assert main(["export", str(run), "--bits", "4"]) == 1
+    assert "NIR holds real numbers; leave out bits, or add --format" in capsys.readouterr().err
 
 
 def test_what_cannot_be_lowered_writes_nothing(tmp_path, capsys):

@@ -18,4 +18,4 @@ def _write(folder: Path, graph: IntegerGraph, inputs: Mapping[str, np.ndarray]) 
     return write_c99(folder, graph, vectors={name: values[:, 0] for name, values in inputs.items()})
 
 
-C99 = Backend("c99", "C99 for microcontrollers", "", _write, verify_c99)
+C99 = Backend("c99", "C99 for microcontrollers", "", _write, verify_c99, compiles=True)

@@ -16,6 +16,7 @@ def print_header(plan: Plan) -> str:
     parts = [
         f"/* A spiking network in whole numbers, written by spikelab. {_counts(plan)} */",
         f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n",
+        '#ifdef __cplusplus\nextern "C" {\n#endif\n',
         f"#define {net.upper()}_OK 0",
         "/* An index not in rising order or not below the size, or a value outside its range; nothing was changed. */",
         f"#define {net.upper()}_BAD_INPUT 1",
@@ -25,8 +26,7 @@ def print_header(plan: Plan) -> str:
     keeping = structs(plan)
     for name, fields in keeping.items():
         if fields:
-            what = "input" if name in plan.inputs else f"{plan.populations[name].population.neuron.name},"
-            parts.append(_struct(f"{net}_population_{plan.source(name).name}", fields, f"{name}: {what}"))
+            parts.append(_struct(f"{net}_population_{plan.source(name).name}", fields, f"{name}: {_kind(plan, name)}"))
     members = [
         f"    struct {net}_population_{plan.source(n).name} {plan.source(n).name};" for n, f in keeping.items() if f
     ]
@@ -37,15 +37,50 @@ def print_header(plan: Plan) -> str:
         f"typedef struct {net}_state {{\n" + "\n".join([*step, *members]) + f"\n}} {net}_state;\n\n"
         f"#define {net.upper()}_STATE_BYTES (sizeof({net}_state))\n"
     )
-    parts += [_inputs(plan), _outputs(plan)]
+    parts += [_inputs(plan), _outputs(plan), *_units(plan)]
     parts.append(
         "/* Before the first use: any memory becomes a network that has seen nothing. */\n"
         f"void {net}_init({net}_state *net);\n\n"
         f"/* Before each new sequence. */\nvoid {net}_reset({net}_state *net);\n\n"
         "/* One step: events in, events out. What `out` points to lies in `net` and holds until the next call. */\n"
-        f"int {net}_step({net}_state *net, const {net}_inputs *in, {net}_outputs *out);\n\n#endif\n"
+        f"int {net}_step({net}_state *net, const {net}_inputs *in, {net}_outputs *out);\n\n"
+        "#ifdef __cplusplus\n}\n#endif\n\n#endif\n"
     )
     return "\n".join(parts)
+
+
+def _kind(plan: Plan, name: str) -> str:
+    if name in plan.inputs:
+        return "input"
+    population = plan.populations[name].population
+    return f"{' x '.join(map(str, population.shape))} neurons, {population.neuron.name}"
+
+
+#: Longer tables of units are left to the manifest, so that the header can be read.
+_MOST_UNITS = 256
+
+
+def _units(plan: Plan) -> list[str]:
+    """What steps and numbers stand for."""
+    net, found = plan.name.upper(), []
+    if plan.graph.dt:
+        found.append(f"/* A step stands for so many seconds. */\n#define {net}_STEP_SECONDS {plan.graph.dt!r}\n")
+    for name, output in plan.outputs.items():
+        population = plan.populations[output.population].population
+        units = [float(unit) for unit in population.scale]
+        if output.value == MESSAGE or not units or len(units) > _MOST_UNITS:
+            continue
+        listed = ", ".join(f"{unit:.9g}f" for unit in units)
+        if len(units) == 1:
+            each, value = "one unit", listed
+        else:
+            rows = "neuron" if len(units) == population.size else "feature map, the first dimension"
+            each, value = f"one unit, for each {rows},", f"{{{listed}}}"
+        found.append(
+            f"/* What {each} of {_comment(output.name)} is worth in the real-valued network; multiply by it before "
+            f"neurons are compared. */\n#define {net}_{name.upper()}_UNIT {value}\n"
+        )
+    return found
 
 
 def _alignment(plan: Plan, keeping: dict[str, list[Field]], member: str) -> int:
@@ -73,7 +108,12 @@ def _inputs(plan: Plan) -> str:
     for name, source in plan.inputs.items():
         shape = " x ".join(map(str, source.shape))
         span = "1" if not source.value_type else f"{source.message[0]} to {source.message[1]}"
-        lines.append(f"    /* {_comment(name)}: {shape}; messages of {span}, those of 0 left out, indices rising */")
+        worth = plan.graph.inputs[name].scale
+        worth_text = f"; one is worth {float(worth):.9g}" if worth not in (None, 1) else ""
+        lines.append(
+            f"    /* {_comment(name)}: {shape}, the last dimension first to change; messages of {span}{worth_text}; "
+            "those of 0 are left out, indices rise */"
+        )
         lines.append(f"    const {source.index_type} *{source.name}_index;")
         lines += [f"    const {source.value_type} *{source.name}_value;"] if source.value_type else []
         lines.append(f"    uint32_t {source.name}_count;")
@@ -96,7 +136,7 @@ def _outputs(plan: Plan) -> str:
             lines.append(f"    const {population.states[output.value]} *{name};")
             continue
         source = population.source
-        lines.append(f"    /* {_comment(output.name)}: who sent{late} */")
+        lines.append(f"    /* {_comment(output.name)}: indices of the neurons that sent at this step, rising{late} */")
         lines.append(f"    const {source.index_type} *{name}_index;")
         lines += [f"    const {source.value_type} *{name}_value;"] if source.value_type else []
         lines.append(f"    uint32_t {name}_count;")
