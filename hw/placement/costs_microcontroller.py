@@ -41,8 +41,10 @@ def flash_bytes(
                 total += weight.size * integer_bytes(int(single.max(initial=0)).bit_length())
     for value in population.parameters.values():
         array = np.asarray(value).reshape(-1)
-        # a parameter that differs at all is a table with an entry for each neuron
-        entries = 1 if (array == array[:1]).all() else piece.size
+        # a parameter that differs at all is a table: an entry for each feature map, or for each neuron
+        rows = np.broadcast_to(np.asarray(value), population.shape).reshape(population.shape[0], -1)
+        entries = piece.size if not (rows == rows[:, :1]).all() else len(rows)
+        entries = 1 if (array == array[:1]).all() else entries
         total += integer_bytes(two_complement_bits(array)) * entries
     return total
 

@@ -67,7 +67,10 @@ class Generic(Profile):
             if form.v_reset is not None:
                 parameters["v_reset"] = whole(form.v_reset / per)
             if form.v_subtract is not None:
-                parameters |= {"subtract": 1, "v_subtract": whole(form.v_subtract / per)}
+                # the very threshold, where it is that: one table then serves both
+                same = torch.equal(*torch.broadcast_tensors(form.v_subtract, form.v_threshold))
+                taken = parameters["v_threshold"] if same else whole(form.v_subtract / per)
+                parameters |= {"subtract": 1, "v_subtract": taken}
         kept = {name: value for name, value in parameters.items() if np.any(value) or name in _NEEDED}
         return Fitted(neuron, kept, before_rounding={name: v for name, v in trained.items() if v.requires_grad})
 

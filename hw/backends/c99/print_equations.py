@@ -13,6 +13,7 @@ from spikelab.hw.backends.c99.integer_types import constant, fits, identifiers, 
 from spikelab.hw.backends.c99.layout import Plan, PopulationPlan, Sums
 from spikelab.hw.backends.c99.operations import DEFINITIONS
 from spikelab.hw.intervals import Intervals
+from spikelab.hw.ir import Population
 from spikelab.hw.neuron import MESSAGE
 from spikelab.hw.ranges import declared_messages, delivered_range, sum_range
 
@@ -46,6 +47,20 @@ def called(population: PopulationPlan) -> dict[sp.Symbol, str]:
 
 def _table_name(population: PopulationPlan, parameter: str) -> str:
     return f"table_{population.source.name}_{parameter}"
+
+
+#: Bytes of flash for which a division by a constant at each update is a good price.
+_WORTH_DIVIDING = 512
+
+
+def _entries(population: Population, parameter: str) -> tuple[list[int], int]:
+    """Values of a parameter, and of how many neurons in a row each is: 1, or the places of a feature map."""
+    values = np.broadcast_to(np.asarray(population.parameters[parameter]), population.shape)
+    rows = values.reshape(len(values), -1)
+    places = rows.shape[1]
+    if (rows == rows[:, :1]).all() and (values.size - len(rows)) * 2 >= _WORTH_DIVIDING:
+        return rows[:, 0].tolist(), places
+    return values.ravel().tolist(), 1
 
 
 class EquationPrinter:
@@ -157,14 +172,20 @@ class EquationPrinter:
         for parameter in population.neuron.parameters:
             symbol = _symbol(parameter.name)
             if symbol in used and not self._constant(symbol):
-                name = _table_name(self.p, parameter.name)
                 ctype = signed_type(self.intervals.known[symbol])
-                if name not in self.out.tables:
-                    values = np.broadcast_to(np.asarray(population.parameters[parameter.name]), population.shape)
-                    self.out.tables[name] = table(ctype, name, values.ravel().tolist())
-                    self.out.flash += values.size * size_of(ctype)
-                found.append(self._declare(symbol, f"{name}[i]"))
+                values, places = _entries(population, parameter.name)
+                name = self._table(ctype, _table_name(self.p, parameter.name), values)
+                found.append(self._declare(symbol, f"{name}[i]" if places == 1 else f"{name}[i / {places}u]"))
         return found
+
+    def _table(self, ctype: str, name: str, values: list[int]) -> str:
+        """The name of a table with these values: one that is there already, or a new one."""
+        for known, text in self.out.tables.items():
+            if text == table(ctype, known, values):
+                return known
+        self.out.tables[name] = table(ctype, name, values)
+        self.out.flash += len(values) * size_of(ctype)
+        return name
 
     def value(self, name: str) -> str:
         """The last value of a state, or the message."""
