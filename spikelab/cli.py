@@ -301,8 +301,11 @@ def _write_json(path: str, name: str, options: Any, figures: dict[str, Any]) -> 
 
 
 def _report(name: str, error: BaseException) -> int:
-    """Tell an error in one line, and give the exit code."""
-    kind, message = type(error).__name__, " ".join(str(error).split())
+    """Tell an error, in one line where it is one reason, and give the exit code."""
+    kind = type(error).__name__
+    lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
+    # a list of reasons keeps a line for each
+    message = "\n  ".join(lines)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, BrokenPipeError):  # the reader of a pipe, such as head, has had enough
@@ -315,6 +318,7 @@ def _report(name: str, error: BaseException) -> int:
         print(f"\nspikelab {name}: {message}", file=sys.stderr)
         return 130
     if isinstance(error, UsageError) or kind == "SettingsError":
+        message = " ".join(lines)
         command = f"spikelab {name}" if name in COMMANDS else "spikelab"
         print(f"{command}: error: {message} ({command} --help)", file=sys.stderr)
         return 2

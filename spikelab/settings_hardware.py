@@ -75,8 +75,8 @@ class Export(Deployment):
     """NIR: what to do with a reset that NIR does not have; metadata notes it for readers that look there."""
     legacy: bool = False
     """NIR: write the older form that sinabs and rockpool read."""
-    vectors: int = 2
-    """Samples that are written as test vectors."""
+    vectors: int | None = None
+    """Samples that are written as test vectors, at most as many as samples; none takes two."""
     height: int = 0
     """Height of the inputs in pixels; 0 takes that of the training samples."""
     width: int = 0
@@ -84,8 +84,8 @@ class Export(Deployment):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(self.vectors >= 1, "vectors", self.vectors, "use at least 1")
-        _require(self.vectors <= self.samples, "vectors", self.vectors, "use at most as many as samples")
+        good = self.vectors is None or 1 <= self.vectors <= self.samples
+        _require(good, "vectors", self.vectors, f"use at least 1, and at most as many as samples ({self.samples})")
         asked = [name for name in ("target", "bits", "profile") if getattr(self, name) is not None]
         plain = self.format != "nir" or not asked
         _require(

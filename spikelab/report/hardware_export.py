@@ -52,7 +52,7 @@ def export_for_hardware(settings: Export) -> dict[str, Any]:
     folder = Path(settings.folder) if settings.folder else default_folder(settings, "export")
     _clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    inputs = {INPUT: _with_rest(deployed, settings.vectors)}
+    inputs = {INPUT: _with_rest(deployed, settings.vectors or 2)}
     files = [*write_npz(folder, deployed.lowered.graph).values()]
     files += [*write_vectors(folder, deployed.lowered.graph, inputs).values()]
     report = describe(deployed)
