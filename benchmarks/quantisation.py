@@ -36,10 +36,11 @@ TRAINING = ["--epochs", "20", "--optimiser.learning_rate", "1e-3"]
 
 NOTE = """
 
-Made by `python -m benchmarks.quantisation` (three seeds, 784-128-10, 16 steps, MNIST's 2,000 test pictures of the subset;
-figures and layers in `quantisation_loihi.json`). "Rounded" is after training, with scales by the largest weight or by least
-squared error; "trained in integers" goes on for 20 epochs from the real weights. The validation split chose the epoch. One
-picture is 0.05 points, and a standard error of the accuracy about 0.4, so that gains of 0.2 points mean nothing.
+Made by `python -m benchmarks.quantisation` (three seeds, 784-128-10, 16 steps, the 2,000 test pictures of
+MNIST's subset; figures and layers in `quantisation_loihi.json`). "Rounded" is after training, with scales by
+the largest weight or by least squared error; "trained in integers" goes on for 20 epochs from the real weights.
+The validation split chose the epoch. One picture is 0.05 points, and a standard error of the accuracy about
+0.4, so that gains of 0.2 points mean nothing.
 """
 
 
