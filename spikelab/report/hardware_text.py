@@ -23,6 +23,10 @@ def exported(figures: Figures) -> str:
             else []
         )
         lines += [f"  {name}: {said}" for name, said in readers.items() if said != "ok"]
+        if "read_back" in figures:
+            back = figures["read_back"]
+            shares = ", ".join(f"{name} {percent(share)} %" for name, share in back["equal_spikes"].items())
+            lines.append(f"read back and run over {back['steps']} steps of random spikes: equal spikes {shares or '-'}")
         return "\n".join(lines)
     lines = [f"{figures['source']}: {figures['bits']} bits, arithmetic {figures['profile']}"]
     for name, artefact in figures["artefacts"].items():

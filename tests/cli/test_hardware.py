@@ -233,6 +233,13 @@ def test_silence_is_no_success(tmp_path, report, capsys):
     assert "--input_form impulse" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("form", ["continuous", "euler", "portable"])
+def test_nir_of_a_run_is_read_back(run, report, tmp_path, form, capsys):
+    figures = report("export", run, "--nir_form", form, "--out", tmp_path / form)
+    assert figures["read_back"]["equal_spikes"]["hidden1"] > 0.999
+    assert "read back and run over 100 steps" in capsys.readouterr().out
+
+
 def test_real_numbers_have_no_bits(run, capsys):
     assert main(["export", str(run), "--bits", "4"]) == 1
     assert "NIR holds real numbers; leave out bits, or add --format" in capsys.readouterr().err
