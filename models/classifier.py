@@ -159,7 +159,19 @@ class SpikingClassifier(nn.Module):
             raise ValueError(
                 f"spiking_classifier: a sample's image is {list(shape)}, and the model is for {list(self.image_shape)}"
             )
-        return SpikingPart(self.network, (math.prod(shape),) if self.flat else shape, self.encode)
+        if self.code == "rate":
+            encoding = (
+                "8-bit pixels, row by row: a sum for each starts at 127, gains the pixel at each step, and where it "
+                f"reaches 255 there is a spike and 255 is taken off; {self.steps} steps"
+            )
+        else:
+            encoding = f"pixels of 0 to 1, row by row: one spike at step round((1 - pixel) * {self.steps - 1}), 0 never"
+        ways = {"mean": "mean over all steps", "max": "maximum over all steps", "last": "value at the last step"}
+        decision = "number of spikes" if self.readout == "spikes" else f"{ways[self.decision]} of the membrane"
+        shape = (math.prod(shape),) if self.flat else shape
+        return SpikingPart(
+            self.network, shape, self.encode, encoding=encoding, decoding=f"the class with the largest {decision}"
+        )
 
 
 class _Neurons:

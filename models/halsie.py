@@ -151,6 +151,8 @@ class Halsie(nn.Module):
         return SpikingPart(
             self.events.network, shape, lambda batch: batch["events"].transpose(0, 1), tuple(self.events.readouts),
             input_bits=8, input_high=LARGEST_INPUT,
+            encoding="log(1 + events) of a pixel in a time bin, channel 0 OFF and 1 ON, one step a time bin",
+            decoding="the membranes of the readouts at the last step go into head.onnx, see joint.safetensors",
         )  # fmt: skip
 
     def energy(self, batch: dict[str, Any]) -> dict[str, Any]:

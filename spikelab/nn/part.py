@@ -26,6 +26,8 @@ class SpikingPart:
         input_bits: bits that the input needs where it is real-valued; 0 where it is whole: spikes or counts.
         input_low: smallest input.
         input_high: largest input.
+        encoding: in words, how a sample becomes the input, for who feeds a chip.
+        decoding: in words, how outputs become an answer.
     """
 
     network: Network
@@ -35,3 +37,5 @@ class SpikingPart:
     input_bits: int = 0
     input_low: float = 0.0
     input_high: float = 1.0
+    encoding: str = ""
+    decoding: str = ""

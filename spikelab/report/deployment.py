@@ -35,6 +35,8 @@ class Deployed:
         target: the chip, if one was named.
         x: real input [T, B, ...], data of the run's or random spikes.
         profile: registered name of the arithmetic.
+        encoding: in words, how a sample becomes the input; "" where nobody says.
+        decoding: in words, how outputs become an answer.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Deployed:
     target: Target | None
     x: Tensor
     profile: str
+    encoding: str = ""
+    decoding: str = ""
 
 
 def deploy(settings: Deployment, profile: str = "") -> Deployed:
@@ -60,7 +64,7 @@ def deploy(settings: Deployment, profile: str = "") -> Deployed:
         ValueError: if there is no such target, or the model has no spiking part.
     """
     target = load_target(settings.target) if settings.target else None
-    run = None
+    run, words = None, ("", "")
     if Path(settings.run).suffix == ".nir":
         network = from_nir(
             settings.run, settings.dt, settings.method, reset=settings.reset, input_form=settings.input_form
@@ -73,6 +77,7 @@ def deploy(settings: Deployment, profile: str = "") -> Deployed:
         run = load_run(settings.run, settings.checkpoint)
         part = spiking_part(real_model(run.model, run.sample_shapes), run.sample_shapes)
         network, shape, outputs = part.network, part.input_shape, part.outputs
+        words = (part.encoding, part.decoding)
         x = part.encode(samples(run, settings, settings.samples))
         # a convolutional part takes pictures of any size
         shape = tuple(x.shape[2:])
@@ -87,7 +92,7 @@ def deploy(settings: Deployment, profile: str = "") -> Deployed:
         chosen = target.profile
         lowered = lower(network, registry.load("profiles", chosen), quantisation, shape, outputs)
         lowered.notes.append(f"the run was trained in the arithmetic {trained}, which {target.title} does not have")
-    return Deployed(settings.run, run, network, shape, outputs, lowered, target, x, chosen)
+    return Deployed(settings.run, run, network, shape, outputs, lowered, target, x, chosen, *words)
 
 
 def _runs_on(lowered: Lowered, target: Target | None) -> bool:

@@ -157,6 +157,8 @@ def describe(deployed: Deployed) -> dict[str, Any]:
         "bits": lowered.quantisation.bits,
         "scale": lowered.quantisation.scale,
         "time_step_seconds": graph.dt,
+        "encoding": deployed.encoding,
+        "decoding": deployed.decoding,
         "notes": lowered.notes,
         "populations": _populations(lowered),
         "agreement": [layer.to_dict() for layer in compare_layers(lowered, real, integer)],
@@ -250,8 +252,10 @@ def _write_manifest(folder: Path, deployed: Deployed, report: dict[str, Any], fi
                 "range": list(quantisation.input_range),
                 "real_value_of_one": quantisation.input_scale,
                 "steps": len(deployed.x),
+                "encoding": deployed.encoding,
             },
             "outputs": outputs,
+            "decoding": deployed.decoding,
             "artefacts": {name: artefact.get("files", []) for name, artefact in report["artefacts"].items()},
             "sha256": {
                 path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files

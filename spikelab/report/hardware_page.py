@@ -19,6 +19,9 @@ def write_page(folder: Path, report: Report) -> None:
     """Writes ``report.html`` of an export."""
     target = f" for {report['target']}" if report["target"] else ""
     page = Page(f"{report['source']}: {report['bits']} bits{target}, arithmetic {report['profile']}")
+    for what in ("encoding", "decoding"):
+        if report[what]:
+            page.text(f"{what.capitalize()}: {report[what]}.")
     for warning in report["warnings"]:
         page.text(warning, False)
     page.section("Artefacts")

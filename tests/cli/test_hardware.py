@@ -77,6 +77,7 @@ def test_export_and_verify(run, report, tmp_path, form, target, files, capsys):
         assert figures["placement"]["fits"]
     page = (folder / "report.html").read_text()
     assert "equal to the simulator" in page
+    assert "the class with the largest mean over all steps" in page
     assert "modelled from published figures, not measured" in page
     checks = report("verify", folder)["checks"]
     assert set(checks) == {"vectors", *written}
