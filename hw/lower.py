@@ -77,8 +77,9 @@ def lower(
         input_shape: of one step; needed for a network, and taken from its Input node for a NIR graph.
         outputs: nodes to be given out beside the network's own output.
         dt: length of a step in seconds, for a NIR graph that does not say.
-        membranes: readout -> largest magnitude that its membrane was seen to reach, from ``membranes_reached``; without
-            it the largest that it could ever reach decides, which leaves fewer bits.
+        membranes: readout -> largest magnitude that its membrane was seen to reach, from
+            ``calibrate.membranes_reached``; without it the largest that it could ever reach decides, which leaves fewer
+            bits.
 
     Raises:
         LoweringError: lists everything that has no integer form, by node, with remedies.

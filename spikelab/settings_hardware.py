@@ -30,6 +30,8 @@ class Deployment:
     """Smallest input."""
     input_high: float = 1.0
     """Largest input; what is above is cut where inputs are real."""
+    calibrate: bool = False
+    """Let the samples tell how far membranes of readouts reach; else room is made for the worst that could arrive."""
     dt: float | None = None
     """Length of a time step in seconds, for a NIR file that does not say."""
     reset: Literal["value", "subtract"] = "value"

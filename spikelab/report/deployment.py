@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from spikelab import registry
+from spikelab.hw.calibrate import membranes_reached
 from spikelab.hw.lower import Lowered, Quantisation, lower, nir_input_shape
 from spikelab.hw.quantised_model import quantisation_of, real_model, spiking_part
 from spikelab.hw.targets import Target, load_target
@@ -37,6 +39,7 @@ class Deployed:
         profile: registered name of the arithmetic.
         encoding: in words, how a sample becomes the input; "" where nobody says.
         decoding: in words, how outputs become an answer.
+        membranes: readout -> how far its membrane was seen to reach; empty where that was not asked for.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Deployed:
     profile: str
     encoding: str = ""
     decoding: str = ""
+    membranes: Mapping[str, float] = field(default_factory=dict)
 
 
 def deploy(settings: Deployment, profile: str = "") -> Deployed:
@@ -86,13 +90,18 @@ def deploy(settings: Deployment, profile: str = "") -> Deployed:
     trained = run.settings.quantise.profile if run and run.settings.quantise.bits else ""
     chosen = profile or settings.profile or trained or (target.profile if target else "generic")
     quantisation = _covering(quantisation, x)
-    lowered = lower(network, registry.load("profiles", chosen), quantisation, shape, outputs)
+    reached = membranes_reached(network, x) if settings.calibrate else {}
+
+    def lowered_to(name: str) -> Lowered:
+        return lower(network, registry.load("profiles", name), quantisation, shape, outputs, membranes=reached)
+
+    lowered = lowered_to(chosen)
     if chosen == trained != settings.profile and not _runs_on(lowered, target):
         assert target is not None
         chosen = target.profile
-        lowered = lower(network, registry.load("profiles", chosen), quantisation, shape, outputs)
+        lowered = lowered_to(chosen)
         lowered.notes.append(f"the run was trained in the arithmetic {trained}, which {target.title} does not have")
-    return Deployed(settings.run, run, network, shape, outputs, lowered, target, x, chosen, *words)
+    return Deployed(settings.run, run, network, shape, outputs, lowered, target, x, chosen, *words, reached)
 
 
 def _runs_on(lowered: Lowered, target: Target | None) -> bool:

@@ -37,8 +37,9 @@ def quantise(settings: QuantiseRun) -> dict[str, Any]:
     for bits in settings.widths:
         quantisation = replace(deployed.lowered.quantisation, bits=bits)
         profile = deployed.lowered.profile
-        lowered = lower(deployed.network, profile, quantisation, deployed.input_shape, deployed.outputs)
-        steps = IntegerSteps(profile, quantisation, deployed.input_shape, deployed.outputs)
+        given = (deployed.input_shape, deployed.outputs)
+        lowered = lower(deployed.network, profile, quantisation, *given, membranes=deployed.membranes)
+        steps = IntegerSteps(profile, quantisation, *given, deployed.membranes)
         found["bits"][str(bits)] = {
             "figures": _figures(deployed, settings, steps),
             "layers": [layer.to_dict() for layer in agreement(lowered, deployed.network, deployed.x)],

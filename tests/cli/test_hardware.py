@@ -38,7 +38,8 @@ def report(tmp_path):
 
 
 def test_quantise(run, report, tmp_path, capsys):
-    figures = report("quantise", run, "--widths", "8,2", "--samples", "9", "--out", tmp_path / "q")
+    words = ["--widths", "8,2", "--samples", "9", "--profile", "generic16", "--calibrate", "true"]
+    figures = report("quantise", run, *words, "--out", tmp_path / "q")
     text = capsys.readouterr().out
     assert "real numbers" in text
     assert figures["real"]["accuracy"] > 0.9

@@ -9,6 +9,7 @@ import torch
 
 from spikelab import registry
 from spikelab.hw.agreement import both_runs, compare_layers, first_disagreement
+from spikelab.hw.calibrate import membranes_reached
 from spikelab.hw.integer import simulate
 from spikelab.hw.lower import Quantisation, dequantised, lower
 from spikelab.hw.lowering.real_graph import LoweringError, real_graph
@@ -152,6 +153,24 @@ def test_more_bits_lose_less():
         errors.append(float((torch.as_tensor(spikes) != hidden).double().mean()))
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.005
+
+
+def test_data_tell_how_far_a_readout_reaches():
+    torch.manual_seed(6)
+    network = Network.sequential(Dense(300, 4), LI(v_leak=0.5, tau_mem=0.05))
+    x = (torch.rand((40, 8, 300), generator=torch.Generator().manual_seed(2)) < 0.05).float()
+    with torch.no_grad():
+        real = network.eval()(x)[0]
+    reached = membranes_reached(network, x)
+    assert reached == {"1_li": pytest.approx(float((real - 0.5).abs().max()))}
+    errors = []
+    for membranes in ({}, reached):
+        lowered = lower(network, "generic16", Quantisation(8), (300,), membranes=membranes)
+        run = simulate(lowered.graph, {"input": lowered.quantisation.messages(x)}, record=True)
+        states = run.states["1_li"]["v"]
+        assert np.abs(states).max() < 2**15 - 1
+        errors.append(float((dequantised(lowered, "1_li", states) - real).abs().max()))
+    assert errors[1] < errors[0] / 4
 
 
 def test_agreement_names_the_first_spike_that_differs():
