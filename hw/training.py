@@ -70,6 +70,10 @@ class IntegerSteps:
             self._kept = (form, Simulator(lowered.graph), lowered, tensors)
         return self._kept[1], self._kept[2]
 
+    def __getstate__(self) -> dict[str, Any]:
+        # kernels are made again where they are needed
+        return {**self.__dict__, "_kept": None}
+
     def __deepcopy__(self, memo: Any) -> IntegerSteps:
         return IntegerSteps(self.profile, self.quantisation, self.input_shape, self.outputs, self.membranes)
 
@@ -187,8 +191,9 @@ class _TorchRun:
                 sent[p.name].append(message)
                 kept[p.name].append(states.get(MEMBRANE, message))
         for p in part:
-            self.sent[p.name] = torch.stack(sent[p.name])
-            self.membranes[p.name] = torch.stack(kept[p.name])
+            nothing = torch.zeros((0, self.batch, p.size), dtype=torch.float64)
+            self.sent[p.name] = torch.stack(sent[p.name]) if self.steps else nothing
+            self.membranes[p.name] = torch.stack(kept[p.name]) if self.steps else nothing
 
     def _arriving(self, p: Population, members: set[str]) -> dict[str, Any]:
         zero = torch.zeros((self.batch, p.size), dtype=torch.float64)
@@ -230,11 +235,8 @@ class _TorchRun:
     def _product(self, c: Connection, sent: Tensor, weight: Tensor) -> Tensor:
         shape = self.lowered.graph.shape_of(c.source)
         sent = _pooled(sent, c.pool, shape)
-        terms = (
-            weight[0].numel() * float(weight.detach().abs().max()) * float(sent.detach().abs().max())
-            if weight.numel()
-            else 0
-        )
+        largest = [float(values.detach().abs().max()) if values.numel() else 0.0 for values in (weight, sent)]
+        terms = (weight[0].numel() if weight.numel() else 0) * largest[0] * largest[1]
         kind = torch.float32 if terms < _EXACT_FLOAT32 else torch.float64
         sent, weight = sent.to(kind), weight.to(kind)
         if isinstance(c.weights, Dense):

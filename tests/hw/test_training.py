@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -174,6 +177,37 @@ def test_it_learns_what_rounding_alone_cannot_keep():
     train(60)
     assert real > 0.9
     assert accuracy() > max(rounded + 0.05, 0.85), (real, rounded)
+
+
+@pytest.mark.parametrize("size", [(0, 2), (3, 0), (1, 1)])
+@pytest.mark.parametrize("profile", ["generic", "loihi"])
+def test_empty_and_single_sequences(size, profile):
+    _, shape, network = NETWORKS["dense"]
+    network.runner = IntegerSteps(registry.load("profiles", profile), Quantisation(4), shape)
+    try:
+        trained = network(torch.zeros((*size, *shape)))[0]
+        with torch.no_grad():
+            evaluated = network(torch.zeros((*size, *shape)))[0]
+    finally:
+        network.runner = None
+    assert trained.shape == evaluated.shape == (*size, 4)
+    assert torch.equal(trained, evaluated)
+
+
+def test_a_network_in_integers_is_copied_and_pickled():
+    _, shape, network = NETWORKS["dense"]
+    x = (torch.rand((9, 2, *shape), generator=torch.Generator().manual_seed(2)) < 0.4).float()
+    network.runner = IntegerSteps(registry.load("profiles", "loihi"), Quantisation(4), shape)
+    try:
+        with torch.no_grad():
+            wanted = network(x)[0]
+            for again in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+                assert torch.equal(again(x)[0], wanted)
+                again.nodes["0_dense"].weight.mul_(-1)
+                assert not torch.equal(again(x)[0], wanted)
+            assert torch.equal(network(x)[0], wanted)
+    finally:
+        network.runner = None
 
 
 def test_a_sequence_is_run_whole():
