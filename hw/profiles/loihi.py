@@ -85,10 +85,10 @@ class Loihi(Profile):
         if form.v_reset is not None and bool((form.v_reset != 0).any()):
             raise CannotLower("resets to another value than it rests at; Loihi cannot: set v_reset = v_leak")
         if bool((form.direct != 0).any()):
-            share = float(form.direct.abs().max())
+            first = 1 + float(form.direct.min())
             notes.append(
-                f"the part of the input that reaches the membrane beside the current ({share:.0%} of its jump) is left "
-                f"out; train with method='semi_implicit_euler', which Loihi computes"
+                f"in the step in which a spike arrives, the network's membrane moves by {first:.0%} of what Loihi's "
+                f"does, so spikes come at other times; train with method='semi_implicit_euler', which Loihi computes"
             )
         if form.keep_syn is not None and bool((population.bias != 0).any()):
             notes.append("its bias acts on the membrane at once, not through the current as in the network")

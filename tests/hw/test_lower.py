@@ -317,6 +317,20 @@ def test_a_bias_starts_when_the_population_does():
         assert any("its bias acts from the first" in note for note in lowered.notes) == noted
 
 
+def test_what_loihi_computes_otherwise_is_noted_with_its_size():
+    layer = CubaLIF(tau_syn=5e-3, tau_mem=20e-3)
+    network = Network.sequential(Dense(3, 2, bias=False), layer)
+    (note,) = lower(network, "loihi", None, (3,)).notes
+    # of an impulse of current, the exact step passes on what is left after decaying within the step
+    trace = layer.trace(torch.tensor([[[1.0]], [[0.0]]], dtype=torch.float64))
+    form = step_form(layer)
+    moved = float(trace["v"][0]) / float(form.gain)
+    assert f"moves by {moved:.0%} of what Loihi's does" in note
+    assert lower(network, "generic", None, (3,)).notes == []
+    semi = Network.sequential(Dense(3, 2, bias=False), CubaLIF(method="semi_implicit_euler"))
+    assert lower(semi, "loihi", None, (3,)).notes == []
+
+
 def test_lags_are_as_small_as_can_be():
     assert lags("ab", ["x"], [("x", "a", 0, 1), ("a", "b", 0, 1), ("x", "b", 0, 1)]) == {"a": 1, "b": 2, "x": 0}
     assert lags("ab", ["x"], [("x", "a", 0, 0), ("a", "b", 0, 0), ("b", "a", 1, 0)]) == {"a": 0, "b": 0, "x": 0}
