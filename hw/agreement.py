@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from spikelab.hw.lower import Lowered
@@ -63,15 +62,7 @@ def both_runs(lowered: Lowered, network: Network, x: Tensor) -> tuple[dict[str, 
 
     Populations that lag in integers have fewer steps; both runs are cut to those.
     """
-    runner, training = network.runner, network.training
-    network.runner = None
-    network.eval()
-    try:
-        with torch.no_grad():
-            outputs, _ = network.run(x)
-    finally:
-        network.runner = runner
-        network.train(training)
+    outputs = network.evaluate(x)
     integer = simulated_outputs(lowered, x)
     names = [population.name for population in lowered.real.populations]
     steps = {name: min(len(outputs[name]), len(integer[name])) for name in names}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from spikelab.hw.lowering.step_form import step_form
@@ -22,15 +21,7 @@ def membranes_reached(network: Network, x: Tensor) -> dict[str, float]:
     Raises:
         CannotLower: for a readout that has no integer form.
     """
-    runner, training = network.runner, network.training
-    network.runner = None
-    network.eval()
-    try:
-        with torch.no_grad():
-            outputs, _ = network.run(x)
-    finally:
-        network.runner = runner
-        network.train(training)
+    outputs = network.evaluate(x)
     found = {}
     for name, layer in network.nodes.items():
         if isinstance(layer, Neuron) and not layer.spec.spikes and outputs[name].numel():

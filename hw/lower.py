@@ -346,7 +346,7 @@ def _without_pool(path: LinearPath) -> LinearPath:
     )  # fmt: skip
 
 
-def dequantised(lowered: Lowered, name: str, values: np.ndarray) -> Tensor:
+def dequantised(lowered: Lowered, name: str, values: np.ndarray | Tensor) -> Tensor:
     """A readout's membrane [T, B, *shape] in the network's units.
 
     Raises:

@@ -103,11 +103,6 @@ class IntegerSteps:
             return simulated_outputs(lowered, x, simulator), {}
 
 
-def integer_steps_of(network: Network) -> IntegerSteps | None:
-    """What runs in a network's place, if it is trained in integers."""
-    return network.runner if isinstance(network.runner, IntegerSteps) else None
-
-
 def simulated_outputs(lowered: Lowered, x: Tensor, simulator: Simulator | None = None) -> dict[str, Tensor]:
     """What the layers of neurons give out when the integer graph runs in the simulator.
 
@@ -159,17 +154,14 @@ class _TorchRun:
     def outputs(self, x: Tensor) -> dict[str, Tensor]:
         """Node -> what it gives out [T, B, *shape], in the network's time."""
         lowered, length = self.lowered, self.steps - self.late
+        readouts = {p.name for p in lowered.real.populations if not p.form.spikes}
         found = {INPUT: x}
         for p in lowered.graph.populations:
             lag = lowered.lag[p.name]
-            real = next(r for r in lowered.real.populations if r.name == p.name)
-            if real.form.spikes:
-                value = self.sent[p.name]
-            else:
-                value = self.membranes[p.name] * along_rows(lowered.units[p.name], len(p.shape)).expand(
-                    p.shape
-                ).reshape(-1) + real.form.rest.expand(p.shape).reshape(-1)
-            found[p.name] = value[lag : lag + length].reshape(length, self.batch, *p.shape).to(x.dtype)
+            sends = p.name not in readouts
+            value = (self.sent if sends else self.membranes)[p.name][lag : lag + length]
+            value = value.reshape(length, self.batch, *p.shape)
+            found[p.name] = (value if sends else dequantised(lowered, p.name, value)).to(x.dtype)
         return found
 
     def _run_part(self, part: Sequence[Population], cyclic: bool) -> None:
@@ -277,17 +269,8 @@ class _TorchRun:
 
 
 @lru_cache(maxsize=64)
-def _torch_neuron_of(neuron: IntegerNeuron, surrogate: str, detach_reset: bool) -> TorchNeuron:
-    return TorchNeuron(neuron, _SURROGATES[surrogate], detach_reset)
-
-
-_SURROGATES: dict[str, Surrogate] = {}
-
-
 def _torch_neuron(neuron: IntegerNeuron, surrogate: Surrogate, detach_reset: bool) -> TorchNeuron:
-    key = f"{surrogate.derivative} {sorted(surrogate.parameters.items())}"
-    _SURROGATES.setdefault(key, surrogate)
-    return _torch_neuron_of(neuron, key, detach_reset)
+    return TorchNeuron(neuron, surrogate, detach_reset)
 
 
 def _rounded(before: Tensor, whole: Any) -> Tensor:

@@ -7,6 +7,7 @@ between two layers one connection, in units of the membrane it reaches.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -127,8 +128,13 @@ class _Walk:
         if not self.layers:
             self.problems.append("the network has no neurons")
 
-    def collecting(self, name: str) -> _Collecting:
-        return _Collecting(self.problems, name)
+    @contextmanager
+    def collecting(self, name: str) -> Iterator[None]:
+        """Collects problems under a node's name instead of stopping at the first."""
+        try:
+            yield
+        except CannotLower as error:
+            self.problems.append(f"{getattr(error, 'node', name)}: {error}")
 
     def paths_into(self, target: str) -> Iterator[tuple[str, LinearPath]]:
         """(source, map) of every chain that ends in a node."""
@@ -162,24 +168,8 @@ class _Walk:
     def _shape_of_source(self, source: str) -> tuple[int, ...]:
         if source not in self.shapes:
             # a loop may come back to a layer that was not reached yet; any chain from the input tells its shape
-            self.shapes[source] = self._shape_by_running(source)
+            self.shapes[source] = self.network.shapes(self.input_shape)[source]
         return self.shapes[source]
-
-    def _shape_by_running(self, name: str) -> tuple[int, ...]:
-        training, runner = self.network.training, self.network.runner
-        self.network.eval()
-        self.network.runner = None
-        try:
-            with torch.no_grad():
-                example = next(iter(self.network.parameters()), torch.zeros(()))
-                # once round a loop may take a step for each of its nodes
-                steps = len(self.network.nodes) + 1
-                x = torch.zeros((steps, 1, *self.input_shape), dtype=example.dtype, device=example.device)
-                outputs, _ = self.network.run(x)
-        finally:
-            self.network.train(training)
-            self.network.runner = runner
-        return tuple(outputs[name].shape[2:])
 
     def shape_of(self, name: str, paths: list[tuple[str, LinearPath]]) -> tuple[int, ...]:
         shapes = {path.shape for _, path in paths}
@@ -208,22 +198,6 @@ class _AtNode(CannotLower):
     def __init__(self, name: str, error: CannotLower):
         super().__init__(str(error))
         self.node = name
-
-
-class _Collecting:
-    """Collects problems under a node's name instead of stopping at the first."""
-
-    def __init__(self, problems: list[str], name: str):
-        self.problems, self.name = problems, name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if not isinstance(error, CannotLower):
-            return False
-        self.problems.append(f"{getattr(error, 'node', self.name)}: {error}")
-        return True
 
 
 def _least(value: Tensor, shape: tuple[int, ...]) -> Tensor:

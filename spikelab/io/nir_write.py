@@ -82,7 +82,7 @@ def to_nir(
         raise ValueError(f"to_nir: outputs names {unknown[0]!r}; the nodes are {', '.join(network.nodes)}")
     problems: list[str] = []
     writing = _Writing(form, subtractive_reset, _time_step(network, dt, problems))
-    shapes = _shapes(network, input_shape)
+    shapes = network.shapes(tuple(input_shape))
     folded = {name: _norm_after(network, name) for name in network.nodes}
     skipped = {norm: weights for weights, norm in folded.items() if norm is not None}
     nodes: dict[str, Any] = {INPUT: nir.Input(np.array(input_shape))}
@@ -129,18 +129,6 @@ def _time_step(network: Network, dt: float | None, problems: list[str]) -> float
     if len(own) > 1:
         problems.append(f"the neurons step by {', '.join(f'{other:g} s' for other in own)}; give all one dt")
     return own[0] if own else dt
-
-
-def _shapes(network: Network, input_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    training = network.training
-    network.eval()
-    with torch.no_grad():
-        example = next((p for p in network.parameters()), torch.zeros(()))
-        # in a cycle it takes some steps until every node has got something
-        steps = max(map(len, network.parts), default=1)
-        outputs, _ = network.run(torch.zeros((steps, 1, *input_shape), dtype=example.dtype, device=example.device))
-    network.train(training)
-    return {name: tuple(value.shape[2:]) for name, value in outputs.items()}
 
 
 def _norm_after(network: Network, name: str) -> str | None:

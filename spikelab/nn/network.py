@@ -147,6 +147,33 @@ class Network(Stateful):
                 self._run_cycle(part, outputs, before, after)
         return outputs, after
 
+    def evaluate(self, x: Tensor) -> dict[str, Tensor]:
+        """What every node gives for x [T, B, ...], in evaluation mode and without gradients: name -> [T, B, ...].
+
+        It is the network itself that runs, in real numbers, whatever ``runner`` stands in its place.
+        """
+        runner, training = self.runner, self.training
+        self.runner = None
+        self.eval()
+        try:
+            with torch.no_grad():
+                return self.run(x)[0]
+        finally:
+            self.runner = runner
+            self.train(training)
+
+    def shapes(self, input_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        """What every node gives in a step, as a shape without time and batch, for inputs of a shape; found by running.
+
+        Raises:
+            RuntimeError: as torch does, if the input does not fit.
+        """
+        example = next(iter(self.parameters()), torch.zeros(()))
+        # in a cycle it takes some steps until every node has got something
+        steps = max(map(len, self._parts), default=1)
+        x = torch.zeros((steps, 1, *input_shape), dtype=example.dtype, device=example.device)
+        return {name: tuple(value.shape[2:]) for name, value in self.evaluate(x).items()}
+
     def _call(self, name: str, x: Tensor, states: State) -> Tensor:
         node = self.nodes[name]
         try:

@@ -7,7 +7,7 @@ import nir
 import torch
 
 from spikelab.hw.lower import nir_input_shape
-from spikelab.hw.quantised_model import spiking_part
+from spikelab.hw.quantised_model import real_model, spiking_part
 from spikelab.io.nir_read import from_nir, read_nir
 from spikelab.io.nir_readers import known_readers
 from spikelab.io.nir_save import write_nir
@@ -49,7 +49,8 @@ def export_nir(settings: Export) -> dict[str, Any]:
         graph, network = read_nir(settings.run), None
     else:
         run = load_run(settings.run, settings.checkpoint)
-        model: Any = run.model
+        # NIR holds the real numbers, also of a run that was trained in integers
+        model: Any = real_model(run.model, run.sample_shapes) if run.settings.quantise.bits else run.model
         if hasattr(model, "export"):
             height, width = run.sample_shapes["frame"][-2:]
             manifest = model.export(folder, settings.height or height, settings.width or width)
@@ -70,12 +71,7 @@ def _read_back(path: Path, network: Network, graph: nir.NIRGraph, settings: Expo
     generator = torch.Generator().manual_seed(0)
     rate = torch.full((4, *nir_input_shape(graph)), max(settings.input_rate, 0.3))
     x = rate_code(rate, settings.steps, generator)
-    runner, network.runner = network.runner, None
-    try:
-        with torch.no_grad():
-            wanted, found = network.eval().run(x)[0], again.run(x)[0]
-    finally:
-        network.runner = runner
+    wanted, found = network.evaluate(x), again.evaluate(x)
     layers = {name: node for name, node in network.nodes.items() if isinstance(node, Neuron)}
     spiking = [name for name, node in layers.items() if node.spec.spikes]
     equal = {name: float((wanted[name] == found[name]).double().mean()) for name in spiking}

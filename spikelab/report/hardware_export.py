@@ -19,13 +19,15 @@ from spikelab.hw.backends.backend import Backend
 from spikelab.hw.backends.c99.size import firmware_size
 from spikelab.hw.backends.npz import write_npz
 from spikelab.hw.backends.vectors import write_vectors
+from spikelab.hw.chip_map import draw_chip_map
 from spikelab.hw.energy import TABLES, modelled_energy, operation_counts
 from spikelab.hw.limits import check_limits
 from spikelab.hw.lower import Lowered
+from spikelab.hw.place import Placement
 from spikelab.io.atomic import write_json_atomically
 from spikelab.nn.network import INPUT
 from spikelab.report.deployment import Deployed, default_folder, deploy
-from spikelab.report.hardware_map import draw_map, placed
+from spikelab.report.hardware_map import placed
 from spikelab.report.hardware_page import write_page
 from spikelab.settings_hardware import Export
 
@@ -55,7 +57,8 @@ def export_for_hardware(settings: Export) -> dict[str, Any]:
     inputs = {INPUT: _with_rest(deployed, settings.vectors or 2)}
     files = [*write_npz(folder, deployed.lowered.graph).values()]
     files += [*write_vectors(folder, deployed.lowered.graph, inputs).values()]
-    report = describe(deployed)
+    placement = placed(deployed) if deployed.target else None
+    report = describe(deployed, placement)
     report["artefacts"] = {}
     for backend in backends:
         report["artefacts"][backend.name] = _write(backend, folder, deployed, inputs, settings)
@@ -64,8 +67,8 @@ def export_for_hardware(settings: Export) -> dict[str, Any]:
         from spikelab.report.hardware_bundle import write_ordinary_half
 
         files += write_ordinary_half(deployed, settings, folder, report)
-    if deployed.target is not None:
-        files.append(draw_map(deployed, folder))
+    if placement is not None:
+        files.append(draw_chip_map(placement, folder / "chip_map.png"))
         report["firmware"] = _firmware(deployed, report["artefacts"].get("c99"), folder)
     write_json_atomically(folder / "report.json", report)
     write_page(folder, report)
@@ -143,7 +146,7 @@ def _firmware(deployed: Deployed, artefact: dict[str, Any] | None, folder: Path)
     }  # fmt: skip
 
 
-def describe(deployed: Deployed) -> dict[str, Any]:
+def describe(deployed: Deployed, placement: Placement | None) -> dict[str, Any]:
     """Everything that is known of a network in integers before it is written."""
     lowered = deployed.lowered
     graph, inputs = lowered.graph, {INPUT: lowered.quantisation.messages(deployed.x)}
@@ -168,8 +171,8 @@ def describe(deployed: Deployed) -> dict[str, Any]:
         "energy": {name: modelled_energy(counts, name) for name in TABLES},
     }
     found["warnings"] = _warnings(deployed, real, integer)
-    if deployed.target is not None:
-        found["placement"] = placed(deployed).report()
+    if placement is not None:
+        found["placement"] = placement.report()
     return found
 
 

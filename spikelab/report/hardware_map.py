@@ -19,13 +19,6 @@ def placed(deployed: Deployed) -> Placement:
     return place(deployed.lowered.graph, deployed.target)
 
 
-def draw_map(deployed: Deployed, folder: Path) -> Path:
-    """Draws the chip map."""
-    path = folder / "chip_map.png"
-    draw_chip_map(placed(deployed), path)
-    return path
-
-
 def map_network(settings: Map) -> dict[str, Any]:
     """Lays a network on a chip.
 

@@ -186,6 +186,9 @@ def test_training_in_integers(run, tmp_path, report, capsys):
     # what is exported is what was trained, without saying so again
     figures = report("export", integers, "--format", "npz", "--samples", "3", "--out", tmp_path / "out")
     assert (figures["bits"], figures["profile"]) == (2, "loihi")
+    # NIR holds its real numbers, whatever runs in their place
+    figures = report("export", integers, "--out", tmp_path / "nir")
+    assert figures["read_back"]["equal_spikes"]["hidden1"] > 0.999
     figures = report("map", integers, "--target", "loihi1", "--samples", "3", "--out", tmp_path / "map")
     assert figures["fits"]
     capsys.readouterr()

@@ -177,3 +177,19 @@ def test_pooling_falls_back_where_windows_overlap_or_do_not_fit():
     assert nn.AvgPool2d(2, padding=1)(x).shape == (2, 1, 1, 4, 4)
     assert nn.AvgPool2d(2)(x[:, :0]).shape == (2, 0, 1, 3, 3)
     assert nn.AvgPool2d(2)(x.half()).dtype == torch.float16
+
+
+def test_evaluate_asks_the_network_itself():
+    class Other:
+        def run(self, network, x, state):
+            raise AssertionError("something else ran")
+
+    network = nn.Network.sequential(nn.Dense(3, 4), torch.nn.Dropout(0.5), nn.LIF(backend="reference"))
+    network.train()
+    network.runner = Other()
+    x = torch.rand(5, 2, 3)
+    first, again = network.evaluate(x), network.evaluate(x)
+    assert all(torch.equal(first[name], again[name]) and not first[name].requires_grad for name in first)
+    assert network.shapes((3,)) == {"input": (3,), "0_dense": (4,), "1_dropout": (4,), "2_lif": (4,)}
+    assert network.training
+    assert isinstance(network.runner, Other)
