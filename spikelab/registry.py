@@ -33,6 +33,13 @@ TABLES: dict[str, dict[str, str]] = {
         "adex": "spikelab.neurons.adex:AdEx",
         "izhikevich": "spikelab.neurons.izhikevich:Izhikevich",
     },
+    "receptors": {
+        "delta": "spikelab.neurons.delta_receptor:Delta",
+        "exponential_current": "spikelab.neurons.current_receptors:ExponentialCurrent",
+        "alpha_current": "spikelab.neurons.current_receptors:AlphaCurrent",
+        "exponential_conductance": "spikelab.neurons.conductance_receptors:ExponentialConductance",
+        "alpha_conductance": "spikelab.neurons.conductance_receptors:AlphaConductance",
+    },
     "backends": {
         "c99": "spikelab.hw.backends.c99.backend:C99",
         "netx": "spikelab.hw.backends.netx:NETX",

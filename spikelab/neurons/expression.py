@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Mapping
 
@@ -43,6 +44,11 @@ _BINARY = {
     ast.Div: lambda a, b: a / b,
     ast.Pow: _power,
 }
+
+
+def rename(text: str, names: Mapping[str, str]) -> str:
+    """The same expression with each name in ``names`` replaced by its text, all at once."""
+    return re.sub(r"\b[A-Za-z_]\w*\b", lambda found: names.get(found.group(), found.group()), text)
 
 
 def parse(

@@ -15,6 +15,8 @@ from spikelab.neurons.expression import CONSTANTS, FUNCTIONS, parse
 #: The input of every neuron. Names that end in an underscore belong to generated code.
 INPUT = "x"
 RESERVED = {INPUT, "dt", "t", "spike", "refractory", "refractory_left", "refractory_steps"}
+#: What a state, a parameter or a receptor can be called.
+NAME = r"[A-Za-z][A-Za-z0-9_]*[A-Za-z0-9]|[A-Za-z]"
 #: Names that equations or generated code already use for something else.
 TAKEN = (
     {*FUNCTIONS, *CONSTANTS, "where", "min", "range", "math", "np", "njit", "torch", "FLOAT", "INDEX", "ONE", "BLOCK"}
@@ -84,6 +86,23 @@ class State:
 
 
 @dataclass(frozen=True)
+class Receptor:
+    """A place where spikes of other neurons arrive; ``receptor.with_receptors`` adds them to a neuron.
+
+    Attributes:
+        name: how a projection refers to it.
+        state: the state that an arriving spike raises.
+        jump: the rise by a spike of weight 1, an expression over the parameters.
+        unit: SI unit of a weight, or "1".
+    """
+
+    name: str
+    state: str
+    jump: str
+    unit: str
+
+
+@dataclass(frozen=True)
 class NeuronSpec:
     """A neuron model. Everything that runs, exports or documents it is generated from this record.
 
@@ -101,6 +120,7 @@ class NeuronSpec:
         default_reset: the reset used unless another is asked for.
         default_method: the discretisation used unless another is asked for.
         nir: name of the NIR primitive with the same equations, or None.
+        receptors: where spikes of other neurons arrive, beside the input ``x``.
     """
 
     name: str
@@ -116,11 +136,12 @@ class NeuronSpec:
     default_reset: str = "value"
     default_method: str = "exact"
     nir: str | None = None
+    receptors: tuple[Receptor, ...] = ()
 
     def __post_init__(self) -> None:
         names = [*self.state_names, *self.parameter_names]
         for name in names:
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*[A-Za-z0-9]|[A-Za-z]", name) or name in RESERVED:
+            if not re.fullmatch(NAME, name) or name in RESERVED:
                 raise ValueError(
                     f"{self.name}: {name!r} cannot name a state or parameter; use letters, digits and inner "
                     f"underscores, and none of {', '.join(sorted(RESERVED))}"
@@ -146,6 +167,16 @@ class NeuronSpec:
             self.expression(self.gate_scale, "gate_scale")
         for name, value in self.resets.items():
             self.expression(value, f"reset {name}")
+        for receptor in self.receptors:
+            if receptor.state not in self.state_names:
+                raise ValueError(
+                    f"{self.name}: receptor {receptor.name!r} raises {receptor.state!r}, which is not one of its "
+                    f"states: {', '.join(self.state_names)}"
+                )
+            parse(receptor.jump, self.parameter_symbols, f"{self.name}: jump of receptor {receptor.name}")
+        receptors = [receptor.name for receptor in self.receptors]
+        if len(set(receptors)) < len(receptors):
+            raise ValueError(f"{self.name}: its receptors {', '.join(receptors)} must have different names")
 
     @property
     def spikes(self) -> bool:
@@ -195,7 +226,13 @@ class NeuronSpec:
             lines += [f"    on a spike {s.name} <- {s.after_spike}" for s in self.states if s.after_spike]
         lines += ["", "States:"]
         lines += [f"    {s.name} [{s.unit}]: {s.meaning}; starts at {s.initial}" for s in self.states]
-        lines += [f"    {INPUT} [{self.input_unit}]: input", "", "Parameters:"]
+        lines += [f"    {INPUT} [{self.input_unit}]: input"]
+        if self.receptors:
+            lines += ["", "Receptors:"]
+            lines += [
+                f"    {r.name}: a spike of weight 1 {r.unit} raises {r.state} by {r.jump}" for r in self.receptors
+            ]
+        lines += ["", "Parameters:"]
         lines += [f"    {p.name} = {p.default:g} [{p.unit}]: {p.meaning}" for p in self.parameters]
         return "\n".join([*lines, "", f"Source: {self.source}"])
 

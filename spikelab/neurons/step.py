@@ -22,6 +22,8 @@ from spikelab.neurons.surrogate import Surrogate, surrogate
 SPIKE = "spike"
 REFRACTORY_LEFT = "refractory_left"
 NEXT = "_n_"
+#: Suffix of a state between the arrival of spikes and the reset.
+ARRIVED = "_a_"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class StepOptions:
         surrogate_expression: the surrogate's expression in ``x``.
         surrogate_parameters: its constants.
         record: states to give out at every step beside the output proper.
+        arrivals: whether spikes arrive at the neuron's receptors (see ``Step.arrivals``).
     """
 
     neuron: str
@@ -51,6 +54,7 @@ class StepOptions:
     surrogate_expression: str = ""
     surrogate_parameters: tuple[tuple[str, float], ...] = ()
     record: tuple[str, ...] = ()
+    arrivals: bool = False
 
     def key(self) -> str:
         """A text from which ``from_key`` makes the same options again."""
@@ -84,6 +88,9 @@ class Step:
         lines: (name, expression) in order of execution.
         next_states: state -> the name that holds its value after the step.
         outputs: names of the values given out at each step; the first is the spike, or a readout's membrane.
+        arrivals: name of the input that holds the summed weights arriving at a receptor in this step, one a receptor of
+            the neuron, in order. They act at the end of the integration and before the threshold test; a state that is
+            held in its refractory time drops them. Empty unless the options ask for arrivals.
     """
 
     spec: NeuronSpec
@@ -94,6 +101,7 @@ class Step:
     next_states: dict[str, str]
     outputs: tuple[str, ...]
     surrogate: Surrogate = field(repr=False)
+    arrivals: tuple[str, ...] = ()
 
     def __deepcopy__(self, memo: object) -> Step:
         # nothing in it ever changes, and kernels are remembered by the step they run
@@ -149,8 +157,18 @@ def build_step(options: StepOptions) -> Step:
             lines.append((f"{name}_free_", value))
             value = select(left, symbol(name), symbol(f"{name}_free_"))
         lines.append((name + CHARGED, value))
-    charged = {symbol(name): symbol(name + CHARGED) for name in spec.state_names}
     next_states = {name: name + CHARGED for name in spec.state_names}
+    arrivals: tuple[str, ...] = ()
+    if options.arrivals:
+        arrivals = tuple(arrival_name(receptor.name) for receptor in spec.receptors)
+        for name, rise in _rises(spec, coefficients).items():
+            # after all states are integrated: none of them sees, within this step, what arrives at its end
+            arrived = symbol(name + CHARGED) + rise
+            if refractory and name in held:
+                arrived = select(left, symbol(name + CHARGED), arrived)
+            lines.append((name + ARRIVED, arrived))
+            next_states[name] = name + ARRIVED
+    charged = {symbol(name): symbol(next_states[name]) for name in spec.state_names}
     surrogate_record = options.surrogate_record()
 
     if spec.spikes:
@@ -198,7 +216,27 @@ def build_step(options: StepOptions) -> Step:
         next_states=next_states,
         outputs=(first, *(next_states[name] for name in options.record)),
         surrogate=surrogate_record,
+        arrivals=arrivals,
     )
+
+
+def arrival_name(receptor: str) -> str:
+    """The input symbol that holds what arrives at a receptor in a step."""
+    return f"arrival_{receptor}_"
+
+
+def _rises(spec: NeuronSpec, coefficients: dict[str, sp.Expr]) -> dict[str, sp.Expr]:
+    """State -> its rise by what arrives in a step; names the jumps as coefficients."""
+    rises: dict[str, sp.Expr] = {}
+    for receptor in spec.receptors:
+        rise: sp.Expr = sp.Symbol(arrival_name(receptor.name), real=True)
+        jump = spec.expression(receptor.jump, f"jump of receptor {receptor.name}")
+        if jump != 1:
+            name = f"jump_{receptor.name}_"
+            coefficients[name] = jump
+            rise = sp.Symbol(name, real=True) * rise
+        rises[receptor.state] = rises.get(receptor.state, sp.S.Zero) + rise
+    return rises
 
 
 def _after_spike(spec: NeuronSpec, options: StepOptions) -> dict[str, sp.Expr]:
@@ -212,4 +250,4 @@ def _after_spike(spec: NeuronSpec, options: StepOptions) -> dict[str, sp.Expr]:
     return values
 
 
-__all__ = ["DT", "INPUT", "SPIKE", "Step", "StepOptions", "build_step", "find_neuron", "neuron_name"]
+__all__ = ["DT", "INPUT", "SPIKE", "Step", "StepOptions", "arrival_name", "build_step", "find_neuron", "neuron_name"]

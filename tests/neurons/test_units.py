@@ -8,6 +8,7 @@ import pytest
 import sympy as sp
 
 from spikelab import registry
+from spikelab.neurons.receptor import with_receptors
 from spikelab.neurons.spec import INPUT, NeuronSpec, Parameter, State
 
 #: metre, kilogram, second, ampere
@@ -128,3 +129,16 @@ def test_the_check_sees_a_wrong_equation():
     ):
         with pytest.raises(Inconsistent):
             check(neuron(**wrong))
+
+
+@pytest.mark.parametrize("name", registry.names("receptors"))
+@pytest.mark.parametrize("neuron", ["lif", "adex"])
+def test_composed_equations_are_dimensionally_consistent(neuron, name):
+    spec = with_receptors(registry.load("neurons", neuron), {"first": registry.load("receptors", name)})
+    check(spec)
+    # a jump of a weight of 1 has the unit of the state that it raises
+    (receptor,) = spec.receptors
+    known = {spec.symbols[p.name]: UNITS[p.unit] for p in spec.parameters}
+    jump = dimension(spec.expression(receptor.jump, "jump"), known)
+    raised = next(UNITS[s.unit] for s in spec.states if s.name == receptor.state)
+    assert tuple(map(sum, zip(jump, UNITS[receptor.unit], strict=True))) == raised
