@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from spikelab.neurons.functions import blend, select, spike, stop_gradient, surrogate_derivative
+from spikelab.neurons.functions import blend, linoid, select, spike, stop_gradient, surrogate_derivative
 from spikelab.neurons.spec import INPUT
 from spikelab.neurons.step import Step
 
@@ -83,6 +83,8 @@ class Printer:
             return self.fires(*map(self, e.args))
         if isinstance(e, stop_gradient):
             return self.stop_gradient(self(e.args[0]))
+        if isinstance(e, linoid):
+            return self(e.lowered())
         if isinstance(e, sp.Function) and type(e).__name__ in self.functions:
             return self.call(type(e).__name__, *map(self, e.args))
         raise NotImplementedError(f"no code for {type(e).__name__} in {e}")

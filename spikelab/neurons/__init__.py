@@ -9,8 +9,11 @@ from spikelab.neurons.integrator import Integrator as Integrator
 from spikelab.neurons.izhikevich import Izhikevich as Izhikevich
 from spikelab.neurons.li import LI as LI
 from spikelab.neurons.lif import LIF as LIF
+from spikelab.neurons.receptor import ReceptorModel as ReceptorModel
+from spikelab.neurons.receptor import with_receptors as with_receptors
 from spikelab.neurons.spec import NeuronSpec as NeuronSpec
 from spikelab.neurons.spec import Parameter as Parameter
+from spikelab.neurons.spec import Receptor as Receptor
 from spikelab.neurons.spec import State as State
 from spikelab.neurons.surrogate import SURROGATES as SURROGATES
 from spikelab.neurons.surrogate import Surrogate as Surrogate

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 import sympy as sp
 
+from spikelab.neurons.functions import linoid
+
 FUNCTIONS: dict[str, type[sp.Function]] = {
     "exp": sp.exp,
     "log": sp.log,
@@ -22,6 +24,7 @@ FUNCTIONS: dict[str, type[sp.Function]] = {
     "sin": sp.sin,
     "cos": sp.cos,
     "abs": sp.Abs,
+    "linoid": linoid,
 }
 CONSTANTS = {"pi": sp.pi}
 #: Longer texts and larger numbers are mistakes, or meant to keep the parser busy for ever.

@@ -5,6 +5,9 @@ Code printers translate them; differentiating a step with SymPy then gives its b
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import sympy as sp
 
 
@@ -62,6 +65,66 @@ class stop_gradient(sp.Function):
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return sp.S.Zero
+
+
+class linoid(sp.Function):
+    """``linoid(x)``: x / (1 - exp(-x)), and 1 at 0, where the quotient alone would be 0 / 0.
+
+    The usual rate of a channel's gate (Hodgkin and Huxley 1952, eqs. 12 and 20). ``lines`` writes it so that neither
+    the value nor the slope of any branch overflows or divides by zero, taken or not.
+    """
+
+    nargs = 1
+    #: Below this size a series of four terms is exact to rounding.
+    SERIES_BELOW = sp.Rational(1, 20)
+
+    @classmethod
+    def eval(cls, x: sp.Expr) -> sp.Expr | None:
+        if x.is_number:
+            return sp.S.One if x == 0 else x / (1 - sp.exp(-x))
+        return None
+
+    @classmethod
+    def lines(cls, x: sp.Expr, name: str) -> list[tuple[str, sp.Expr]]:
+        """The same in terms of functions that every target has: lines, the last of which is called ``name``."""
+        parts = {part: sp.Symbol(f"{name}{part}_", real=True) for part in ("size", "large", "decay")}
+        size, large, decay = parts.values()
+        is_large = size - cls.SERIES_BELOW
+        series = 1 + x / 2 + x**2 * (sp.Rational(1, 12) + x**2 * (x**2 / 30240 - sp.Rational(1, 720)))
+        return [
+            (size.name, select(x, x, -x)),
+            # a stand-in where the series is taken, as both branches are computed
+            (large.name, select(is_large, size, sp.S.One)),
+            (decay.name, sp.exp(-large)),
+            (name, select(is_large, large * decay / (1 - decay) + select(x, x, sp.S.Zero), series)),
+        ]
+
+    def lowered(self) -> sp.Expr:
+        """The lines put into each other."""
+        return self._lowered(self.args[0])
+
+    @classmethod
+    def _lowered(cls, x: sp.Expr) -> sp.Expr:
+        known: dict[sp.Expr, sp.Expr] = {}
+        value = x
+        for name, line in cls.lines(x, "linoid"):
+            value = known[sp.Symbol(name, real=True)] = line.xreplace(known)
+        return value
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        at = sp.Dummy(real=True)
+        return sp.diff(self._lowered(at), at).xreplace({at: self.args[0]})
+
+    def _latex(self, printer: Any, **options: Any) -> str:
+        return rf"\operatorname{{linoid}}\left({printer._print(self.args[0])}\right)"
+
+    @staticmethod
+    def _imp_(x: Any) -> Any:
+        """For SymPy's own numeric code."""
+        x = np.asarray(x)
+        small = np.abs(x) < 1e-9
+        with np.errstate(over="ignore"):
+            return np.where(small, 1 + x / 2, x / -np.expm1(-np.where(small, 1, x)))
 
 
 class exp_divided_difference(sp.Function):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from spikelab.neurons.discretise import CannotDiscretise, discretise
+from spikelab.neurons.discretise import NONLINEAR_METHOD, CannotDiscretise, discretise
 from spikelab.neurons.expression import parse, rename
 from spikelab.neurons.spec import INPUT, NAME, RESERVED, TAKEN, NeuronSpec, Parameter, Receptor, State
 
@@ -113,9 +113,16 @@ def with_receptors(neuron: NeuronSpec, receptors: Mapping[str, ReceptorModel]) -
             )
         taken |= {names[each] for each in own}
         for state in model.states:
-            changes = {field: rename(getattr(state, field), names) for field in ("name", "derivative", "initial")}
-            meaning = f"{state.meaning} of receptor {name}"
-            states.append(replace(state, **changes, unit=units[state.unit], meaning=meaning))
+            states.append(
+                replace(
+                    state,
+                    name=names[state.name],
+                    unit=units[state.unit],
+                    derivative=rename(state.derivative, names),
+                    meaning=f"{state.meaning} of receptor {name}",
+                    initial=rename(state.initial, names),
+                )
+            )
         for parameter in model.parameters:
             meaning = f"{parameter.meaning} of receptor {name}"
             parameters.append(
@@ -190,5 +197,5 @@ def _default_method(neuron: NeuronSpec) -> str:
     try:
         discretise(neuron, "exact")
     except CannotDiscretise:
-        return "exponential_euler"
+        return NONLINEAR_METHOD
     return "exact"

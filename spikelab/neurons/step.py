@@ -153,6 +153,10 @@ def build_step(options: StepOptions) -> Step:
     refractory = options.refractory and spec.spikes
     left = symbol(REFRACTORY_LEFT)
     for name, value in charge.updates:
+        for line, trial in charge.before.get(name, ()):
+            state = charge.trials.get(line)
+            # what is held does not move within the step either
+            lines.append((line, select(left, symbol(state), trial) if refractory and state in held else trial))
         if refractory and name in held:
             lines.append((f"{name}_free_", value))
             value = select(left, symbol(name), symbol(f"{name}_free_"))

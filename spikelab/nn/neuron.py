@@ -38,7 +38,8 @@ class Neuron(Stateful):
     Args:
         neuron: registry name, such as "lif", or a ``NeuronSpec`` of your own.
         dt: length of a time step in seconds.
-        method: discretisation: "exact", "exponential_euler", "euler" or "semi_implicit_euler"; "" for the neuron's own.
+        method: discretisation: "exact", "exponential_euler", "euler", "semi_implicit_euler", "half_step_euler" or
+            "runge_kutta_4"; "" for the neuron's own.
         input_form: "current": x is constant over a step. "impulse": x is its integral over the step, delivered at once.
         reset: "zero", "value" or "subtract", as far as the neuron has it; "" for the neuron's own.
         refractory: seconds between a spike and the first step that moves the membrane again, rounded to whole steps.
