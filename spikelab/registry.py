@@ -40,6 +40,9 @@ TABLES: dict[str, dict[str, str]] = {
         "exponential_conductance": "spikelab.neurons.conductance_receptors:ExponentialConductance",
         "alpha_conductance": "spikelab.neurons.conductance_receptors:AlphaConductance",
     },
+    "engines": {
+        "numba": "spikelab.sim.numba_engine.simulation:NumbaSimulation",
+    },
     "backends": {
         "c99": "spikelab.hw.backends.c99.backend:C99",
         "netx": "spikelab.hw.backends.netx:NETX",

@@ -31,7 +31,7 @@ _LANES = 64
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 
-class _NumbaPrinter(Printer):
+class NumbaPrinter(Printer):
     functions: Mapping[str, str] = {name: f"math.{text}" for name, text in Printer.functions.items()} | {"Abs": "abs"}
 
     def constant(self, value: float) -> str:
@@ -153,7 +153,7 @@ class Kernel:
     @cache  # noqa: B019 - kernels live as long as the process
     def forward(self) -> Any:
         """The entry point of the forward pass."""
-        step, printer = self.step, _NumbaPrinter()
+        step, printer = self.step, NumbaPrinter()
         outside, inside = self._coefficient_lines()
         states = step.states
         body = [
@@ -191,7 +191,7 @@ class Kernel:
     @cache  # noqa: B019
     def backward(self, coefficient_gradients: bool) -> Any:
         """The entry point of the backward pass."""
-        step, printer = self.step, _NumbaPrinter()
+        step, printer = self.step, NumbaPrinter()
         outside, inside = self._coefficient_lines()
         states = step.states
         lines = forward(step).code(printer)

@@ -46,9 +46,10 @@ _openmp = _find_openmp()
 
 def _after_fork() -> None:
     """Threads do not survive a fork; the child starts its own when it needs them."""
-    global _growing, _openmp
+    global _growing, _one_team, _openmp
     _workers.clear()
     _growing = threading.Lock()
+    _one_team = threading.Lock()
     _openmp = None
 
 
@@ -87,6 +88,25 @@ def run_on_threads(entry: int, table: Any, threads: int) -> None:
         _openmp(entry, ctypes.addressof(table), threads, 0)
     else:
         _run_on_pool(entry, table, threads)
+
+
+#: Threads of a team wait for each other, so no second team may hold some of the workers that the first one needs.
+_one_team = threading.Lock()
+
+
+def run_team(entry: int, table: Any, threads: int) -> None:
+    """Lets exactly so many threads enter a kernel at once, which may wait for each other inside it.
+
+    Args:
+        entry: address of the kernel's entry point.
+        table: its table; the memory that it names must stay until this returns.
+        threads: how many, the calling one among them.
+    """
+    if threads <= 1:
+        _ENTRY(entry)(ctypes.addressof(table))
+    else:
+        with _one_team:
+            _run_on_pool(entry, table, threads)
 
 
 def _run_on_pool(entry: int, table: Any, threads: int) -> None:

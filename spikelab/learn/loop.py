@@ -24,7 +24,8 @@ from tqdm import tqdm
 
 from spikelab.learn.distributed import Processes
 from spikelab.learn.evaluate import evaluate
-from spikelab.learn.interrupt import StopRequest, TrainingInterrupted
+from spikelab.io.stop_request import StopRequest
+from spikelab.learn.interrupt import TrainingInterrupted
 from spikelab.learn.loading import EvaluationBatches, TrainingBatches
 from spikelab.learn.logs import RunLog
 from spikelab.learn.run_folder import RunFolder

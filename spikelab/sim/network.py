@@ -1,0 +1,371 @@
+"""The network: populations, projections, inputs and monitors as plain records, which an engine runs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from spikelab import registry
+from spikelab.neurons.receptor import with_receptors
+from spikelab.neurons.spec import NeuronSpec
+from spikelab.neurons.step import find_neuron
+from spikelab.sim.checkpoint import restore_network, save_network
+from spikelab.sim.choices import Receptor, check_names
+from spikelab.sim.distributions import values
+from spikelab.sim.inputs import Input, InputRecord, PoissonInput
+from spikelab.sim.monitors import Monitor, RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
+from spikelab.sim.population import LARGEST, Group, Population, as_group
+from spikelab.sim.projection import Projection, Synapses
+from spikelab.sim.random_numbers import stream_key
+from spikelab.sim.sources import SpikeSource
+from spikelab.sim.streams import STREAM_OF_PARAMETERS, STREAM_OF_WIRING
+from spikelab.sim.synapses import make_synapses
+from spikelab.sim.units import si
+from spikelab.sim.wiring.rule import Wiring
+
+_SIGNS = ("", "excitatory", "inhibitory")
+
+
+class Network:
+    """Populations of neurons, their projections, what drives them and what is recorded.
+
+    Build it, record, ``run``; run again to go on. Quantities are numbers in SI units, quantities with units
+    (``20 * ms``) or text (``"20 ms"``).
+
+    Args:
+        dt: time step.
+        seed: of everything that is random; the same seed gives the same results on any number of threads.
+        dtype: "float64", or "float32" for half the memory and up to twice the speed.
+
+    Attributes:
+        populations: by name.
+        projections: in order of declaration.
+        inputs: in order of declaration.
+        monitors: in order of declaration.
+    """
+
+    def __init__(self, dt: Any = 1e-4, seed: int = 0, dtype: Literal["float64", "float32"] = "float64"):
+        self.dt = float(si(dt, "s", "dt"))
+        if not self.dt > 0:
+            raise ValueError(f"dt = {self.dt:g} s must be > 0, such as 0.1 ms")
+        if dtype not in ("float64", "float32"):
+            raise ValueError(f"dtype {dtype!r}: takes 'float64' or 'float32'")
+        if not isinstance(seed, int | np.integer) or seed < 0:
+            raise ValueError(f"seed = {seed!r} must be a whole number, 0 or more")
+        self.seed, self.dtype = int(seed), dtype
+        self.populations: dict[str, Population] = {}
+        self.projections: list[Projection] = []
+        self.inputs: list[InputRecord] = []
+        self.monitors: list[Monitor] = []
+        self._synapses: dict[int, Synapses] = {}
+        self._engine: Any = None
+
+    # ------------------------------------------------------------------------------------------------ what there is
+
+    def population(
+        self,
+        name: str,
+        size: int,
+        neuron: str | NeuronSpec,
+        *,
+        receptors: Mapping[str, Receptor] | None = None,
+        refractory: Any = 0.0,
+        initial: Mapping[str, Any] | None = None,
+        method: str = "",
+        reset: str = "",
+        bias: Any = 0.0,
+        sign: Literal["", "excitatory", "inhibitory"] = "",
+        positions: Any = None,
+        **parameters: Any,
+    ) -> Population:
+        """Adds neurons of one kind.
+
+        Args:
+            name: of the population.
+            size: number of neurons.
+            neuron: a registered name (``spikelab.registry.names("neurons")``) or one's own equations.
+            receptors: name -> synapse type. The receptor "current", the neuron's input itself, is always there: a spike
+                that arrives at it is an input of its weight for one step.
+            refractory: refractory time, rounded to whole steps.
+            initial: starting values of states: one value, one for each neuron, or a distribution.
+            method: discretisation; the neuron's own by default.
+            reset: one of the neuron's resets; its own by default.
+            bias: constant input.
+            sign: makes outgoing weights of the other sign an error (Dale's law).
+            positions: of the neurons in space, [size, 2 or 3], metres.
+            **parameters: values of the neuron's parameters: one value, one for each neuron, or a distribution.
+
+        Raises:
+            ValueError: for an unknown neuron, receptor, parameter or state, or a value that is not allowed.
+        """
+        self._check_new(name, size)
+        spec = find_neuron(neuron)
+        chosen = dict(receptors or {})
+        for receptor, choice in chosen.items():
+            if not isinstance(choice, Receptor):
+                raise TypeError(f"{name}: receptor {receptor!r} takes a sim.Receptor, got {type(choice).__name__}")
+        if "current" in chosen:
+            raise ValueError(f"{name}: the receptor 'current' is always there; choose another name")
+        composed = with_receptors(spec, {key: choice.model for key, choice in chosen.items()}) if chosen else spec
+        given = dict(parameters)
+        for receptor, choice in chosen.items():
+            given.update({f"{parameter}_{receptor}": value for parameter, value in choice.parameters.items()})
+        check_names(given, list(composed.parameter_names), f"{name} ({spec.name})", "parameter")
+        check_names(initial or {}, list(composed.state_names), f"{name} ({spec.name})", "state")
+        if sign not in _SIGNS:
+            raise ValueError(f"{name}: sign {sign!r}: takes 'excitatory', 'inhibitory' or ''")
+        draw = _Draws(self, name, size)
+        numbers = {}
+        for parameter in composed.parameters:
+            value = draw(given.get(parameter.name, parameter.default), parameter.unit, parameter.name)
+            for extreme in (np.min(value), np.max(value)) if np.size(value) else ():
+                parameter.check(float(extreme), name)
+            numbers[parameter.name] = value
+        units = {state.name: state.unit for state in composed.states}
+        start = {state: draw(value, units[state], f"initial {state}") for state, value in (initial or {}).items()}
+        waits = float(si(refractory, "s", f"{name}: refractory"))
+        if waits < 0:
+            raise ValueError(f"{name}: refractory = {waits:g} s must not be negative")
+        population = Population(
+            name=name,
+            size=int(size),
+            neuron=composed,
+            receptors={"current": spec.input_unit, **{each.name: each.unit for each in composed.receptors}},
+            parameters=numbers,
+            initial=start,
+            refractory=waits,
+            method=method,
+            reset=reset,
+            bias=draw(bias, spec.input_unit, "bias"),
+            sign=sign,
+            positions=_checked_positions(positions, name, size),
+        )
+        self.populations[name] = population
+        return population
+
+    def source(self, name: str, size: int, source: SpikeSource, *, sign: str = "", positions: Any = None) -> Population:
+        """Adds a population that only emits spikes: a ``PoissonSource`` or a ``SpikeArray``."""
+        self._check_new(name, size)
+        source.checked(name, size, self.dt)
+        if sign not in _SIGNS:
+            raise ValueError(f"{name}: sign {sign!r}: takes 'excitatory', 'inhibitory' or ''")
+        where = _checked_positions(positions, name, size)
+        population = Population(name=name, size=int(size), sign=sign, source=source, positions=where)
+        self.populations[name] = population
+        return population
+
+    def projection(
+        self,
+        source: Population | Group,
+        target: Population | Group,
+        wiring: Wiring,
+        *,
+        receptor: str,
+        weight: Any,
+        delay: Any = None,
+        plasticity: Any = None,
+    ) -> Projection:
+        """Adds synapses from one group to another.
+
+        Args:
+            source: where the spikes come from.
+            target: where they arrive.
+            wiring: which pairs are connected.
+            receptor: the receptor of the target on which they act.
+            weight: one value, a distribution, or with explicit wiring one value for each synapse.
+            delay: the same; one step by default. One value must be a whole number of steps; others are rounded to it.
+            plasticity: a ``Plasticity``, or None for weights that stay.
+
+        Raises:
+            ValueError: for a receptor that the target lacks, a delay below dt, weights of the wrong unit or sign.
+        """
+        self._check_open()
+        pre, post = as_group(source, "source"), as_group(target, "target")
+        for group in (pre, post):
+            if self.populations.get(group.population.name) is not group.population:
+                raise ValueError(f"{group} belongs to another network")
+        if post.population.neuron is None:
+            raise ValueError(f"{post} is a source of spikes; nothing can arrive there")
+        known = list(post.population.receptors)
+        if receptor not in known:
+            raise ValueError(f"{post} has no receptor {receptor!r}; {registry.suggestion(receptor, known)}")
+        if not isinstance(wiring, Wiring):
+            raise TypeError(f"wiring: takes a rule such as sim.FixedProbability(0.1), got {type(wiring).__name__}")
+        delay = self.dt if delay is None else delay
+        projection = Projection(len(self.projections), pre, post, wiring, receptor, weight, delay, plasticity)
+        self.projections.append(projection)
+        try:
+            self.synapses(projection)
+        except BaseException:
+            self.projections.pop()
+            raise
+        return projection
+
+    def input(self, target: Population | Group, input: Input, *, receptor: str = "current") -> InputRecord:
+        """Drives a group from outside.
+
+        Args:
+            target: the neurons.
+            input: a ``PoissonInput``, ``NoiseCurrent`` or ``StepCurrent``.
+            receptor: for Poisson spikes, the receptor at which they arrive.
+        """
+        self._check_open()
+        group = as_group(target, "target")
+        known = list(group.population.receptors)
+        if receptor not in known:
+            raise ValueError(f"{group} has no receptor {receptor!r}; {registry.suggestion(receptor, known)}")
+        if not isinstance(input, PoissonInput) and receptor != "current":
+            raise ValueError(f"a {type(input).__name__} is a current; it cannot act on the receptor {receptor!r}")
+        record = InputRecord(len(self.inputs), group, receptor, input)
+        self.inputs.append(record)
+        return record
+
+    # ---------------------------------------------------------------------------------------------- what is recorded
+
+    def record_spikes(self, group: Population | Group, *, file: str | None = None) -> SpikeMonitor:
+        """Records spikes; with ``file``, straight into an HDF5 file."""
+        return self._record(SpikeMonitor(as_group(group, "record_spikes"), self.dt, file))
+
+    def record_states(
+        self, group: Population | Group, names: Sequence[str] | str, *, every: Any = None, file: str | None = None
+    ) -> StateMonitor:
+        """Records states of neurons at regular times, every step by default."""
+        chosen, wanted = as_group(group, "record_states"), [names] if isinstance(names, str) else list(names)
+        spec = chosen.population.neuron
+        known = list(spec.state_names) if spec is not None else []
+        check_names(dict.fromkeys(wanted), known, str(chosen), "state")
+        return self._record(StateMonitor(chosen, wanted, self._steps(every, "every"), self.dt, file))
+
+    def record_rate(self, group: Population | Group, *, every: Any = 1e-3, file: str | None = None) -> RateMonitor:
+        """Records the mean rate of a group in bins."""
+        return self._record(RateMonitor(as_group(group, "record_rate"), self._steps(every, "every"), self.dt, file))
+
+    def record_weights(
+        self, projection: Projection, *, every: Any, synapses: Any = None, file: str | None = None
+    ) -> WeightMonitor:
+        """Records weights of a plastic projection at regular times: of all its synapses, or of those at given places."""
+        count = self.synapses(projection).count
+        chosen = np.arange(count) if synapses is None else np.atleast_1d(np.asarray(synapses, np.int64))
+        if chosen.size and (chosen.min() < 0 or chosen.max() >= count):
+            raise ValueError(f"{projection}: synapse {chosen.max()} does not exist; there are {count}")
+        return self._record(WeightMonitor(projection, chosen, self._steps(every, "every"), self.dt, file))
+
+    # ----------------------------------------------------------------------------------------------------- what runs
+
+    def run(
+        self, duration: Any, *, engine: str = "numba", threads: int | None = None, progress: bool = False
+    ) -> dict[str, Any]:
+        """Simulates ``duration`` seconds more.
+
+        An interruption (Ctrl-C) ends the run at the step that was reached, with everything recorded so far kept; another
+        ``run`` goes on from there.
+
+        Args:
+            duration: biological time, rounded to whole steps.
+            engine: who runs it (``spikelab.registry.names("engines")``); one network stays with one engine.
+            threads: how many; by default as many as pay, up to the number of cores. Results do not depend on it.
+            progress: whether to show a progress bar.
+
+        Returns:
+            Figures of this run: seconds of build, compilation and simulation, spikes, synaptic events.
+        """
+        seconds = float(si(duration, "s", "duration"))
+        if seconds < 0:
+            raise ValueError(f"duration = {seconds:g} s must not be negative")
+        return self.engine(engine).run(round(seconds / self.dt), threads=threads, progress=progress)  # type: ignore[no-any-return]
+
+    def engine(self, name: str = "numba") -> Any:
+        """The engine that holds this network's state, built at the first call."""
+        if self._engine is None:
+            self._engine = registry.load("engines", name)(self)
+            self._engine.name = name
+        elif self._engine.name != name:
+            raise ValueError(f"this network runs on the engine {self._engine.name!r}; build it again for {name!r}")
+        return self._engine
+
+    @property
+    def time(self) -> float:
+        """Biological time that has been simulated, in seconds."""
+        return 0.0 if self._engine is None else self._engine.steps_done * self.dt
+
+    def synapses(self, projection: Projection) -> Synapses:
+        """The synapses of a projection, made when they are first asked for."""
+        if projection.number not in self._synapses:
+            key = int(stream_key(self.seed, STREAM_OF_WIRING + projection.number))
+            self._synapses[projection.number] = make_synapses(projection, self.dt, key, np.dtype(self.dtype))
+        return self._synapses[projection.number]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the state of the run, and what monitors hold in memory, to an HDF5 file."""
+        if self._engine is None:
+            self.engine()
+        save_network(self, path, self._engine.name)
+
+    def restore(self, path: str | os.PathLike[str]) -> None:
+        """Goes on where a network that was built in the same way had been saved; ``run`` then gives the same results.
+
+        Raises:
+            CheckpointError: if the file is no checkpoint, or that of another network.
+        """
+        restore_network(self, path)
+
+    # ------------------------------------------------------------------------------------------------------- checks
+
+    def _steps(self, time: Any, what: str) -> int:
+        if time is None:
+            return 1
+        seconds = float(si(time, "s", what))
+        steps = round(seconds / self.dt)
+        if steps < 1 or abs(steps * self.dt - seconds) > 1e-6 * seconds:
+            raise ValueError(f"{what} = {seconds:g} s must be a whole number of steps of {self.dt:g} s, at least one")
+        return steps
+
+    def _check_open(self) -> None:
+        if self._engine is not None:
+            raise RuntimeError("the network already runs; add populations, projections and inputs before the first run")
+
+    def _check_new(self, name: str, size: int) -> None:
+        self._check_open()
+        if not re.fullmatch(r"[A-Za-z]\w*", name):
+            raise ValueError(f"population name {name!r}: use letters, digits and underscores, a letter first")
+        if name in self.populations:
+            raise ValueError(f"there is a population {name!r} already")
+        if not isinstance(size, int | np.integer) or not 0 <= size <= LARGEST:
+            raise ValueError(f"{name}: size {size!r} must be a whole number from 0 to {LARGEST}")
+
+    def _record(self, monitor: Any) -> Any:
+        if self.populations.get(_population_of(monitor).name) is not _population_of(monitor):
+            raise ValueError("what is to be recorded belongs to another network")
+        self.monitors.append(monitor)
+        return monitor
+
+
+class _Draws:
+    """Values of a population's parameters and states; each has random numbers of its own, whatever else is drawn."""
+
+    def __init__(self, network: Network, name: str, size: int):
+        self._seed, self._name, self._size = network.seed, name, size
+        self._stream = STREAM_OF_PARAMETERS + (len(network.populations) << 12)
+
+    def __call__(self, value: Any, unit: str, what: str) -> float | np.ndarray:
+        self._stream += 1
+        key = int(stream_key(self._seed, self._stream))
+        return values(value, unit, self._size, key, f"{self._name}: {what}")
+
+
+def _population_of(monitor: Any) -> Population:
+    group = monitor.projection.source if isinstance(monitor, WeightMonitor) else monitor.group
+    return group.population  # type: ignore[no-any-return]
+
+
+def _checked_positions(positions: Any, name: str, size: int) -> np.ndarray | None:
+    if positions is None:
+        return None
+    where = np.asarray(si(positions, "m", f"{name}: positions"), float)
+    if where.ndim != 2 or where.shape[0] != size or where.shape[1] not in (1, 2, 3):
+        raise ValueError(f"{name}: positions of shape {where.shape}; takes [{size}, 1, 2 or 3]")
+    return where

@@ -1,0 +1,31 @@
+"""How neurons are shared out to threads: each thread owns a contiguous range of every population."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Ranges begin at multiples of this. Arrays are as long as the next multiple, so that a loop over a range never ends
+#: within a vector register: a tail done one by one could round a function differently, and two threads never share a
+#: cache line.
+LANES = 64
+
+
+def padded(size: int) -> int:
+    """Length of an array that holds a value for each of ``size`` neurons."""
+    return -(-size // LANES) * LANES
+
+
+def bounds(size: int, threads: int) -> np.ndarray:
+    """First neuron of each thread, int64 [threads + 1]; thread t owns bounds[t] to bounds[t + 1]."""
+    blocks = padded(size) // LANES
+    edges = np.arange(threads + 1, dtype=np.int64) * blocks // threads * LANES
+    return np.minimum(edges, size)
+
+
+def padded_array(value: float | np.ndarray, size: int, dtype: np.dtype) -> np.ndarray:
+    """A value for each neuron, one number or [size], in an array of padded length whose rest repeats the last value."""
+    array = np.zeros(padded(size), dtype)
+    array[:size] = value
+    if size:
+        array[size:] = array[size - 1]
+    return array

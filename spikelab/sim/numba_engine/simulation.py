@@ -1,0 +1,283 @@
+"""Builds a network into arrays, kernels and tables, and runs it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from spikelab.io.stop_request import StopRequest
+from spikelab.sim.monitors import RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
+from spikelab.sim.numba_engine.driver import Driver, Operation, Operations
+from spikelab.sim.numba_engine.input_state import InputState
+from spikelab.sim.numba_engine.partition import bounds
+from spikelab.sim.numba_engine.population_state import PopulationState
+from spikelab.sim.numba_engine.projection_state import ProjectionState
+from spikelab.sim.numba_engine.source_state import SourceState
+from spikelab.sim.numba_engine.spike_log import SpikeLog, room_kernel
+from spikelab.sim.numba_engine.state_recorder import StateRecorder
+from spikelab.sim.numba_engine.table import operation
+from spikelab.sim.numba_engine.team import Team
+from spikelab.sim.random_numbers import stream_key
+from spikelab.sim.streams import STREAM_OF_INPUTS, STREAM_OF_SOURCES
+
+if TYPE_CHECKING:
+    from spikelab.sim.network import Network
+
+#: Seconds of wall time between two returns to Python: for progress, interruption and monitors.
+_TURN = 0.1
+#: Most steps of a turn; bounds the spike logs.
+_MOST_STEPS = 1 << 14
+#: Most steps of a block, where delays would allow more: bounds what a block can add to a spike log.
+_LONGEST_BLOCK = 256
+#: Spikes that a log has room for at least, so that small networks make long turns.
+_FEWEST_SPIKES = 1 << 16
+#: Bytes of recorded states that a turn may hold.
+_RECORDED_BYTES = 1 << 25
+
+
+class SimulationInterrupted(KeyboardInterrupt):
+    """A run stopped on request; what was simulated is kept, and the network can run on."""
+
+
+class NumbaSimulation:
+    """A network in compiled form, with its state.
+
+    Attributes:
+        network: what it was built from.
+        steps_done: steps simulated so far.
+        populations: name -> state.
+        projections: by number.
+        block: steps in a block: the shortest delay.
+    """
+
+    def __init__(self, network: Network):
+        begun = time.perf_counter()
+        self.network, self.steps_done = network, 0
+        dtype = np.dtype(network.dtype)
+        synapses = {each.number: network.synapses(each) for each in network.projections}
+        delays = {number: np.atleast_1d(each.delays) for number, each in synapses.items() if each.count}
+        self.block = min([_LONGEST_BLOCK, *(int(each.min()) for each in delays.values())])
+        self.populations: dict[str, PopulationState] = {}
+        self.sources: dict[str, SourceState] = {}
+        for place, (name, population) in enumerate(network.populations.items()):
+            if population.source is not None:
+                key = int(stream_key(network.seed, STREAM_OF_SOURCES + place))
+                self.sources[name] = SourceState(population, network.dt, key)
+                continue
+            arriving = [each for each in network.projections if each.target.population is population]
+            driven = {each.receptor for each in arriving}
+            driven |= {each.receptor for each in network.inputs if each.target.population is population}
+            slots = max([1, *(int(delays[each.number].max()) for each in arriving if each.number in delays)])
+            self.populations[name] = PopulationState(population, network.dt, dtype, driven, slots)
+        self.projections = {
+            each.number: ProjectionState(
+                each, synapses[each.number], self.populations[each.target.population.name], dtype
+            )
+            for each in network.projections
+        }
+        self._inputs = [
+            InputState(
+                each,
+                self.populations[each.target.population.name],
+                network.dt,
+                dtype,
+                int(stream_key(network.seed, STREAM_OF_INPUTS + each.number)),
+            )
+            for each in network.inputs
+        ]
+        self._recorders: dict[int, StateRecorder] = {}
+        self._driver = Driver()
+        self._threads = 0
+        self._logs: dict[str, SpikeLog] = {}
+        self._steps_a_turn = self.block
+        self.build_seconds = time.perf_counter() - begun
+
+    # ------------------------------------------------------------------------------------------------------ running
+
+    def run(self, steps: int, threads: int | None = None, progress: bool = False) -> dict[str, Any]:
+        """Simulates ``steps`` more steps: see ``Network.run``."""
+        team = Team(threads)
+        self._recorders = {
+            place: self._recorders.get(place)
+            or StateRecorder(each, self.populations[each.group.population.name], _RECORDED_BYTES)
+            for place, each in enumerate(self.network.monitors)
+            if isinstance(each, StateMonitor)
+        }
+        begun = time.perf_counter()
+        self._plan(team.choose())
+        compiled = time.perf_counter()
+        first, goal = self.steps_done, self.steps_done + steps
+        spikes = 0
+        cpu = time.process_time()
+        bar = tqdm(total=steps * self.network.dt, unit="s", disable=not progress, unit_scale=True)
+        with StopRequest() as stop, bar:
+            while self.steps_done < goal and not stop.requested:
+                before = self.steps_done
+                spikes += self._turn(team, goal)
+                bar.update((self.steps_done - before) * self.network.dt)
+        finished = time.perf_counter()
+        if self.steps_done < goal:
+            now = self.steps_done * self.network.dt
+            raise SimulationInterrupted(
+                f"stopped at {now:g} s; what was recorded is kept, and run() goes on from there"
+            )
+        return {
+            "biological_seconds": (self.steps_done - first) * self.network.dt,
+            "steps": self.steps_done - first,
+            "spikes": spikes,
+            "build_seconds": self.build_seconds,
+            "compile_seconds": compiled - begun,
+            "run_seconds": finished - compiled,
+            "run_cpu_seconds": time.process_time() - cpu,
+            "threads": self._threads,
+        }
+
+    def _turn(self, team: Team, goal: int) -> int:
+        """Runs until Python is needed again, and gives the monitors what there is; returns the number of spikes."""
+        threads = team.choose()
+        if threads != self._threads:
+            self._plan(threads)
+        first = self.steps_done
+        room = min(log.start + log.steps for log in self._logs.values()) if self._logs else goal
+        last = min([goal, room, first + self._steps_a_turn, *self._next_stops(first)])
+        for recorder in self._recorders.values():
+            recorder.begin(first)
+        begun = time.perf_counter()
+        reached = self._driver.run(self._advance, self._deliver, first, last, self.block, threads)
+        seconds = time.perf_counter() - begun
+        self.steps_done = reached
+        team.took(threads, seconds, (reached - first) / self.block)
+        rate = (reached - first) / max(seconds, 1e-9)
+        self._steps_a_turn = int(min(_MOST_STEPS, max(self.block, min(2 * self._steps_a_turn, _TURN * rate))))
+        spikes = sum(int(log.counts(first, reached).sum()) for log in self._logs.values())
+        try:
+            self._feed_monitors(first, reached)
+        finally:
+            for name, log in self._logs.items():
+                log.roll(max(log.start, reached - self._history(name)), reached)
+        return spikes
+
+    def _next_stops(self, first: int) -> list[int]:
+        """Steps at which something has to be looked at from Python."""
+        stops = [first + each.most_steps for each in self._recorders.values()]
+        for monitor in self.network.monitors:
+            if isinstance(monitor, WeightMonitor):
+                stops.append((first // monitor.every + 1) * monitor.every)
+        return stops
+
+    def _feed_monitors(self, first: int, reached: int) -> None:
+        """Gives each monitor what the steps from ``first`` to ``reached`` brought; all of them, even if one fails."""
+        errors: list[OSError] = []
+        read: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for place, monitor in enumerate(self.network.monitors):
+            try:
+                if isinstance(monitor, StateMonitor):
+                    self._recorders[place].collect(first, reached)
+                elif isinstance(monitor, WeightMonitor):
+                    if reached % monitor.every == 0:
+                        weights = self.projections[monitor.projection.number].weights()
+                        monitor.append(reached, np.broadcast_to(weights, monitor.count)[monitor.synapses])
+                else:
+                    name = monitor.group.population.name
+                    if name not in read:
+                        read[name] = self._logs[name].read(first, reached)
+                    when, who = read[name]
+                    if isinstance(monitor, SpikeMonitor):
+                        monitor.append(when, who)
+                    elif isinstance(monitor, RateMonitor):
+                        low = monitor.group.first
+                        mine = (who >= low) & (who < low + monitor.group.size)
+                        monitor.append(first, np.bincount(when[mine] - first, minlength=reached - first))
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    # ----------------------------------------------------------------------------------------------------- planning
+
+    def _plan(self, threads: int) -> None:
+        """Makes the lists of operations for a number of threads, and shares the logs out to them."""
+        carried = {name: (log.start, *log.read(log.start, self.steps_done)) for name, log in self._logs.items()}
+        self._threads = threads
+        self._bounds = {name: bounds(each.size, threads) for name, each in self.network.populations.items()}
+        for name, population in self.network.populations.items():
+            start, steps, neurons = carried.get(name, (self.steps_done, np.zeros(0, np.int64), np.zeros(0, np.int32)))
+            room = max(_FEWEST_SPIKES, 2 * int(self._most(name).max())) + len(steps)
+            log = SpikeLog(population.size, threads, _MOST_STEPS + self._history(name), room, start)
+            log.write(start, steps, neurons, self.steps_done)
+            self._logs[name] = log
+        self._list_operations()
+
+    def _history(self, name: str) -> int:
+        """Steps whose spikes of a population are still to arrive somewhere at the synapse itself."""
+        return max(
+            [0, *(each.history for each in self.projections.values() if each.projection.source.population.name == name)]
+        )
+
+    def _most(self, name: str) -> np.ndarray:
+        """Most spikes that each thread's neurons of a population can emit in a block, int64 [threads]."""
+        state = self.populations.get(name) or self.sources[name]
+        return np.diff(self._bounds[name]) * state.most_in(self.block)
+
+    def _list_operations(self) -> None:
+        advance: list[Operation] = []
+        for recorder in self._recorders.values():
+            advance += recorder.operations(self._bounds[recorder.monitor.group.population.name])
+        for each in self._inputs:
+            advance.append(each.advance(self._bounds[each.record.target.population.name]))
+        for name in self.network.populations:
+            state = self.populations.get(name) or self.sources[name]
+            advance.append(state.advance(self._bounds[name], self._logs[name]))
+        deliver: list[Operation] = []
+        for projection in self.projections.values():
+            source, target = projection.projection.source.population.name, projection.projection.target.population.name
+            if projection.synapses.count:
+                deliver.append(projection.deliver(self._bounds[target], self._logs[source]))
+        for name, log in self._logs.items():
+            entries: dict[str, int | np.ndarray] = {
+                "log": log.header,
+                "most": self._most(name),
+                "control": self._driver.control,
+            }
+            deliver.append(operation(room_kernel(), entries))
+        self._advance, self._deliver = Operations(advance), Operations(deliver)
+
+    # ---------------------------------------------------------------------------------------------------- the state
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that the coming steps depend on, by name."""
+        found: dict[str, np.ndarray] = {"steps_done": np.array(self.steps_done)}
+        for name, population in self.populations.items():
+            found.update({f"population/{name}/{key}": value for key, value in population.state().items()})
+        for number, projection in self.projections.items():
+            found.update({f"projection/{number}/{key}": value for key, value in projection.state().items()})
+        for name, log in self._logs.items():
+            steps, neurons = log.read(log.start, self.steps_done)
+            found[f"log/{name}/start"] = np.array(log.start)
+            found[f"log/{name}/steps"], found[f"log/{name}/neurons"] = steps, neurons
+        return found
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """The inverse of ``state``."""
+        self.steps_done = int(state["steps_done"])
+        for name, population in self.populations.items():
+            population.load_state(_below(state, f"population/{name}/"))
+        for number, projection in self.projections.items():
+            projection.load_state(_below(state, f"projection/{number}/"))
+        self._plan(1)
+        for name, log in self._logs.items():
+            saved = _below(state, f"log/{name}/")
+            start = int(saved.get("start", self.steps_done))
+            log.write(
+                start,
+                saved.get("steps", np.zeros(0, np.int64)),
+                saved.get("neurons", np.zeros(0, np.int32)),
+                self.steps_done,
+            )
+
+
+def _below(state: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

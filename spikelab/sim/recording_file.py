@@ -1,0 +1,196 @@
+"""Columns that grow: in memory, or in an HDF5 file that is complete up to the last rows written, whatever happens."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import h5py
+import numpy as np
+
+#: Rows of a chunk in a file: large enough to write fast, small enough not to waste a short recording.
+_CHUNK_BYTES = 1 << 18
+#: Room on the disk that a recording leaves: a chunk of each column, HDF5's own records, and other writers.
+_SPARE_BYTES = 1 << 23
+
+
+class RecordingError(OSError):
+    """A recording could not be written; what was written before is kept, in the file and for the program."""
+
+
+class Rows(Protocol):
+    """Columns of equal length, to which rows are appended."""
+
+    def append(self, **columns: np.ndarray) -> None:
+        """Adds rows to every column."""
+
+    def __getitem__(self, name: str) -> np.ndarray: ...
+
+    def __len__(self) -> int: ...
+
+    def saved(self) -> dict[str, np.ndarray]:
+        """What is nowhere but in memory."""
+        ...
+
+    def load(self, saved: Mapping[str, np.ndarray]) -> None:
+        """The inverse of ``saved``."""
+        ...
+
+
+Layout = Mapping[str, Any]
+
+
+def open_rows(file: str | None, name: str, layout: Layout) -> Rows:
+    """Columns in memory, or under a name in an HDF5 file.
+
+    Args:
+        file: path, or None for memory.
+        name: group within the file.
+        layout: column -> numpy type of its one value a row, or (type, values a row).
+    """
+    return RowsInMemory(layout) if file is None else RowsInFile(Path(file), name, layout)
+
+
+def _kind(entry: Any) -> tuple[np.dtype, tuple[int, ...]]:
+    if isinstance(entry, tuple):
+        return np.dtype(entry[0]), (int(entry[1]),)
+    return np.dtype(entry), ()
+
+
+class RowsInMemory:
+    """Columns in memory: parts, put together when they are asked for."""
+
+    def __init__(self, layout: Layout):
+        self._parts: dict[str, list[np.ndarray]] = {
+            name: [np.empty((0, *_kind(entry)[1]), _kind(entry)[0])] for name, entry in layout.items()
+        }
+        self._length = 0
+
+    def append(self, **columns: np.ndarray) -> None:
+        """Adds rows to every column."""
+        for name, parts in self._parts.items():
+            parts.append(np.asarray(columns[name], parts[0].dtype))
+        self._length += len(next(iter(columns.values())))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        parts = self._parts[name]
+        if len(parts) > 1:
+            parts[:] = [np.concatenate(parts)]
+        return parts[0]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def clear(self) -> None:
+        """Drops all rows."""
+        for parts in self._parts.values():
+            parts[:] = [parts[0][:0]]
+        self._length = 0
+
+    def saved(self) -> dict[str, np.ndarray]:
+        """All columns."""
+        return {name: self[name] for name in self._parts}
+
+    def load(self, saved: Mapping[str, np.ndarray]) -> None:
+        """Replaces all columns."""
+        for name, parts in self._parts.items():
+            parts[:] = [np.asarray(saved[name], parts[0].dtype)]
+            self._length = len(parts[0])
+
+
+#: Open files by path: several monitors may share one.
+_open_files: dict[Path, h5py.File] = {}
+
+
+def _open(path: Path) -> h5py.File:
+    place = path.resolve()
+    file = _open_files.get(place)
+    if not file:
+        file = _open_files[place] = h5py.File(place, "a", libver="v110")
+    if file.swmr_mode:
+        raise RecordingError(f"{path}: is being written already; name it for all monitors before the first run")
+    return file
+
+
+class RowsInFile:
+    """Columns in an HDF5 file.
+
+    The file can be read at any time, also after a crash: it is in HDF5's single-writer mode from the first row on. Rows
+    that a full disk refuses stay in memory, readable, and are written as soon as there is room again.
+    """
+
+    def __init__(self, path: Path, name: str, layout: Layout):
+        self.path, self.name = path, name
+        self._waiting = RowsInMemory(layout)
+        self._length = 0
+        try:
+            self._file = _open(path)
+            if name in self._file:
+                raise RecordingError(
+                    f"{path}: holds a recording of {name} already; name another file or remove this one"
+                )
+            group = self._file.create_group(name)
+            self._columns = {}
+            for column, entry in layout.items():
+                dtype, shape = _kind(entry)
+                rows = max(1, _CHUNK_BYTES // (dtype.itemsize * max(1, int(np.prod(shape)))))
+                chunks = (rows, *(max(1, size) for size in shape))
+                limits = (None, *shape)
+                self._columns[column] = group.create_dataset(column, (0, *shape), dtype, maxshape=limits, chunks=chunks)
+            self._file.flush()
+        except RecordingError:
+            raise
+        except OSError as error:
+            raise RecordingError(f"{path}: cannot be opened for a recording ({error})") from error
+
+    def append(self, **columns: np.ndarray) -> None:
+        """Adds rows to every column, and hands them to the operating system.
+
+        Raises:
+            RecordingError: if the disk is full or gone; names the file. The rows stay in memory.
+        """
+        self._waiting.append(**columns)
+        if not self._file.swmr_mode:
+            self._file.swmr_mode = True
+        rows = len(self._waiting)
+        self._check_space(rows)
+        try:
+            for name, dataset in self._columns.items():
+                dataset.resize(self._length + rows, axis=0)
+                dataset[self._length :] = self._waiting[name]
+                dataset.flush()
+        except (OSError, RuntimeError) as error:  # h5py raises either
+            raise self._refusal(str(error)) from error
+        self._length += rows
+        self._waiting.clear()
+
+    def _check_space(self, rows: int) -> None:
+        """HDF5 does not survive a full disk: what it has not written by then takes the process down when it ends."""
+        needed = sum(rows * each.dtype.itemsize * int(np.prod(each.shape[1:])) for each in self._columns.values())
+        free = shutil.disk_usage(self.path.resolve().parent).free
+        if free < needed + _SPARE_BYTES:
+            raise self._refusal(f"{needed} bytes are to be written and the disk has {free} left")
+
+    def _refusal(self, reason: str) -> RecordingError:
+        return RecordingError(
+            f"{self.path}: cannot write the recording of {self.name}: {reason}; {self._length} rows are in the file and "
+            f"{len(self._waiting)} wait in memory: free some space and run on, or record less often"
+        )
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        written = np.asarray(self._columns[name][: self._length])
+        return np.concatenate([written, self._waiting[name]]) if len(self._waiting) else written
+
+    def __len__(self) -> int:
+        return self._length + len(self._waiting)
+
+    def saved(self) -> dict[str, np.ndarray]:
+        """How many rows the file has, and those that could not be written yet."""
+        return {**self._waiting.saved(), "rows": np.array(self._length)}
+
+    def load(self, saved: Mapping[str, np.ndarray]) -> None:
+        """Goes on after the rows that the file had."""
+        self._length = int(saved["rows"])
+        self._waiting.load(saved)

@@ -1,0 +1,101 @@
+"""From a projection's rule, weights and delays to arrays of synapses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spikelab.sim.distributions import values
+from spikelab.sim.projection import Projection, Synapses
+from spikelab.sim.random_numbers import stream_key
+from spikelab.sim.wiring.connectivity import Connectivity
+
+#: Longest delay in steps: a receptor's buffer is as long.
+LONGEST_DELAY = 1 << 16
+
+
+def make_synapses(projection: Projection, dt: float, key: int, dtype: np.dtype) -> Synapses:
+    """Wires a projection and draws its weights and delays.
+
+    Args:
+        projection: the record.
+        dt: time step in seconds.
+        key: of its random numbers.
+        dtype: of the weights.
+
+    Raises:
+        ValueError: for a delay below dt or not a number, a weight that is not a number or has the wrong sign.
+    """
+    source, target = projection.source, projection.target
+    connectivity = projection.wiring.connect(
+        source.size,
+        target.size,
+        int(stream_key(key, 0)),
+        same=source.population is target.population,
+        offset=source.first - target.first,
+        source_positions=_positions(source),
+        target_positions=_positions(target),
+    )
+    unit = target.population.receptors[projection.receptor]
+    if projection.weight is None and connectivity.values is not None:
+        weights: float | np.ndarray = connectivity.values
+    else:
+        weights = _of_synapses(projection.weight, unit, connectivity, int(stream_key(key, 1)), f"{projection}: weight")
+    _check_sign(weights, source.population.sign, str(projection))
+    seconds = _of_synapses(projection.delay, "s", connectivity, int(stream_key(key, 2)), f"{projection}: delay")
+    delays = _in_steps(seconds, dt, str(projection))
+    return Synapses(
+        connectivity.within(target.first, target.population.size),
+        weights if isinstance(weights, float) else weights.astype(dtype),
+        delays,
+    )
+
+
+def _positions(group: Any) -> np.ndarray | None:
+    where = group.population.positions
+    return None if where is None else where[group.first : group.first + group.size]
+
+
+def _of_synapses(value: Any, unit: str, connectivity: Connectivity, key: int, what: str) -> float | np.ndarray:
+    found = values(value, unit, len(connectivity), key, what)
+    if isinstance(found, np.ndarray):
+        # values that were given belong to the pairs as they were given; drawn ones to nothing yet
+        return connectivity.arranged(found)
+    return float(found)
+
+
+def _check_sign(weights: float | np.ndarray, sign: str, what: str) -> None:
+    if not np.size(weights):
+        return
+    wrong = {"excitatory": np.min(weights) < 0, "inhibitory": np.max(weights) > 0}.get(sign, False)
+    if wrong:
+        worst = np.min(weights) if sign == "excitatory" else np.max(weights)
+        raise ValueError(
+            f"{what}: weight {worst:g} of an {sign} population; its weights must all have one sign (Dale's law)"
+        )
+
+
+def _in_steps(seconds: float | np.ndarray, dt: float, what: str) -> int | np.ndarray:
+    """Delays in steps: one value must be a whole number of them, several are rounded to the nearest."""
+    if not np.size(seconds):
+        return np.zeros(0, np.uint8)
+    shortest, longest = float(np.min(seconds)), float(np.max(seconds))
+    if shortest < 0:
+        raise ValueError(f"{what}: delay {shortest:g} s is negative")
+    if shortest < dt * (1 - 1e-6):
+        raise ValueError(f"{what}: delay {shortest:g} s is below the time step of {dt:g} s; no spike arrives sooner")
+    if longest > LONGEST_DELAY * dt:
+        raise ValueError(
+            f"{what}: delay {longest:g} s is more than {LONGEST_DELAY} steps of {dt:g} s; take a longer step"
+        )
+    if isinstance(seconds, float):
+        steps = round(seconds / dt)
+        if abs(steps * dt - seconds) > 1e-6 * seconds:
+            raise ValueError(f"{what}: delay {seconds:g} s is no whole number of steps of {dt:g} s")
+        return steps
+    whole = np.round(seconds / dt)
+    if (whole == whole[0]).all():
+        return int(whole[0])
+    dtype = next(each for each in (np.uint8, np.uint16, np.int32) if whole.max() <= np.iinfo(each).max)
+    return whole.astype(dtype)
