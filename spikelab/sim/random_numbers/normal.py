@@ -2,7 +2,8 @@
 
 Two items share 64 random bits: the high half gives the radius sqrt(-2 ln u), the low half the angle. Logarithm, sine
 and cosine are polynomials of our own in float32 (least-maximum fits, relative errors 2.0e-7, 3.6e-9 and 3.2e-8),
-because no compiler may turn calls of the C library into vectors. The radius is a true one down to u = 2**-33: draws reach 6.7.
+because no compiler may turn calls of the C library into vectors. The radius is a true one down to u = 2**-33: draws
+reach 6.7.
 
 Box & Muller 1958, "A note on the generation of random normal deviates".
 """
