@@ -1,17 +1,62 @@
 """Simulation of networks: populations, projections, delays, plasticity, monitors.
 
-from spikelab import sim
-from spikelab.sim import ms, mV, pA
+    from spikelab import sim
+    from spikelab.sim import ms, mV, pA
 
-network = sim.Network(dt=0.1 * ms, seed=1)
-cells = network.population("cells", 100, "lif_membrane", bias=400 * pA, refractory=2 * ms)
-spikes = network.record_spikes(cells)
-network.run(0.5)
+    network = sim.Network(dt=0.1 * ms, seed=1)
+    cells = network.population("cells", 100, "lif_membrane", bias=400 * pA, refractory=2 * ms)
+    spikes = network.record_spikes(cells)
+    network.run(0.5)
+
+Units (``spikelab.sim.units.UNITS``) can be imported from here.
 """
 
+from typing import Any
+
+from spikelab.sim import units
 from spikelab.sim.choices import Receptor
+from spikelab.sim.distributions import Choice, Exponential, LogNormal, Normal, TruncatedNormal, Uniform
 from spikelab.sim.inputs import NoiseCurrent, PoissonInput, StepCurrent
 from spikelab.sim.network import Network
 from spikelab.sim.population import Group, Population
 from spikelab.sim.projection import Projection
 from spikelab.sim.sources import PoissonSource, SpikeArray, spikes_of_events
+from spikelab.sim.wiring import (
+    AllToAll,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    OneToOne,
+)
+
+__all__ = [
+    "AllToAll",
+    "Choice",
+    "Exponential",
+    "FixedInDegree",
+    "FixedOutDegree",
+    "FixedProbability",
+    "Group",
+    "LogNormal",
+    "Network",
+    "NoiseCurrent",
+    "Normal",
+    "OneToOne",
+    "PoissonInput",
+    "PoissonSource",
+    "Population",
+    "Projection",
+    "Receptor",
+    "SpikeArray",
+    "StepCurrent",
+    "TruncatedNormal",
+    "Uniform",
+    "spikes_of_events",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # the library of units is imported with the first unit that is asked for
+    if name in units.UNITS:
+        return getattr(units, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The state of a network on disk: a run that is continued from it equals one that was never interrupted, bit for bit."""
+"""The state of a network on disk: a run continued from it equals one that was never interrupted, bit for bit."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def restore_network(network: Network, path: str | os.PathLike[str]) -> None:
         if file.attrs.get("version") != VERSION:
             raise CheckpointError(f"{path}: a checkpoint of version {file.attrs.get('version')}, not {VERSION}")
         saved, here = json.loads(file.attrs["network"]), description(network)
-        differing = [key for key in sorted({*saved, *here}) if saved.get(key) != here.get(key)]
+        differing = [key for key in {**here, **saved} if saved.get(key) != here.get(key)]
         if differing:
             key = differing[0]
             raise CheckpointError(

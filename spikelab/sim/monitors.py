@@ -36,20 +36,36 @@ class SpikeMonitor(_Recording):
 
     def __init__(self, group: Group, dt: float, file: str | None = None):
         self.group, self.dt = group, dt
-        self._rows = open_rows(file, f"spikes/{group}", {"step": "int64", "neuron": "int32"})
+        self._rows: Rows = open_rows(file, f"spikes/{group}", {"step": "int64", "neuron": "int32"})
+        self._exact = False
 
-    def append(self, steps: np.ndarray, neurons: np.ndarray) -> None:
-        """Adds spikes of the whole population, ordered by step; those of other groups are left out."""
-        group = self.group
+    def keep_exact_times(self) -> None:
+        """Keeps the time of each spike beside its step, for an engine without a time grid; before the first spike."""
+        if not self._exact:
+            self._rows.add_column("time", "float64")
+            self._exact = True
+
+    def append(self, steps: np.ndarray, neurons: np.ndarray, times: np.ndarray | None = None) -> None:
+        """Adds spikes of the whole population, ordered by step; those of other groups are left out.
+
+        Args:
+            steps: int64 [spikes].
+            neurons: int32 [spikes].
+            times: exact times in seconds, [spikes], where they are kept.
+        """
+        group, columns = self.group, {"step": steps, "neuron": neurons}
+        if self._exact:
+            columns["time"] = (steps + 1) * self.dt if times is None else times
         if group.size != group.population.size:
             mine = (neurons >= group.first) & (neurons < group.first + group.size)
-            steps, neurons = steps[mine], neurons[mine] - np.int32(group.first)
-        self._rows.append(step=steps, neuron=neurons)
+            columns = {name: column[mine] for name, column in columns.items()}
+            columns["neuron"] = columns["neuron"] - np.int32(group.first)
+        self._rows.append(**columns)
 
     @property
     def times(self) -> np.ndarray:
         """When each spike happened, in seconds, ascending, float64 [spikes]."""
-        return (self._rows["step"] + 1) * self.dt
+        return self._rows["time"] if self._exact else (self._rows["step"] + 1) * self.dt
 
     @property
     def neurons(self) -> np.ndarray:
@@ -142,11 +158,14 @@ class WeightMonitor(_Recording):
 
     Attributes:
         synapses: which synapses, by their place in the projection's arrays, int64.
+        count: synapses that the projection has.
         every: steps between two samples.
     """
 
-    def __init__(self, projection: Projection, synapses: np.ndarray, every: int, dt: float, file: str | None = None):
-        self.projection, self.synapses, self.every, self.dt = projection, synapses, every, dt
+    def __init__(
+        self, projection: Projection, synapses: np.ndarray, count: int, every: int, dt: float, file: str | None = None
+    ):
+        self.projection, self.synapses, self.count, self.every, self.dt = projection, synapses, count, every, dt
         name = f"weights/{projection.number}"
         self._rows = open_rows(file, name, {"step": "int64", "weight": ("float64", synapses.size)})
 

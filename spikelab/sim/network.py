@@ -247,12 +247,12 @@ class Network:
     def record_weights(
         self, projection: Projection, *, every: Any, synapses: Any = None, file: str | None = None
     ) -> WeightMonitor:
-        """Records weights of a plastic projection at regular times: of all its synapses, or of those at given places."""
+        """Records weights of a plastic projection at regular times: of all synapses, or of those at given places."""
         count = self.synapses(projection).count
         chosen = np.arange(count) if synapses is None else np.atleast_1d(np.asarray(synapses, np.int64))
         if chosen.size and (chosen.min() < 0 or chosen.max() >= count):
             raise ValueError(f"{projection}: synapse {chosen.max()} does not exist; there are {count}")
-        return self._record(WeightMonitor(projection, chosen, self._steps(every, "every"), self.dt, file))
+        return self._record(WeightMonitor(projection, chosen, count, self._steps(every, "every"), self.dt, file))
 
     # ----------------------------------------------------------------------------------------------------- what runs
 
@@ -261,8 +261,8 @@ class Network:
     ) -> dict[str, Any]:
         """Simulates ``duration`` seconds more.
 
-        An interruption (Ctrl-C) ends the run at the step that was reached, with everything recorded so far kept; another
-        ``run`` goes on from there.
+        An interruption (Ctrl-C) ends the run at the step that was reached, with everything recorded so far kept;
+        another ``run`` goes on from there.
 
         Args:
             duration: biological time, rounded to whole steps.
@@ -276,7 +276,7 @@ class Network:
         seconds = float(si(duration, "s", "duration"))
         if seconds < 0:
             raise ValueError(f"duration = {seconds:g} s must not be negative")
-        return self.engine(engine).run(round(seconds / self.dt), threads=threads, progress=progress)  # type: ignore[no-any-return]
+        return self.engine(engine).run(round(seconds / self.dt), threads=threads, progress=progress)
 
     def engine(self, name: str = "numba") -> Any:
         """The engine that holds this network's state, built at the first call."""
@@ -359,7 +359,7 @@ class _Draws:
 
 def _population_of(monitor: Any) -> Population:
     group = monitor.projection.source if isinstance(monitor, WeightMonitor) else monitor.group
-    return group.population  # type: ignore[no-any-return]
+    return group.population
 
 
 def _checked_positions(positions: Any, name: str, size: int) -> np.ndarray | None:

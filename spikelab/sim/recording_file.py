@@ -26,6 +26,10 @@ class Rows(Protocol):
     def append(self, **columns: np.ndarray) -> None:
         """Adds rows to every column."""
 
+    def add_column(self, name: str, entry: Any) -> None:
+        """Adds a column, as in a layout; before the first row."""
+        ...
+
     def __getitem__(self, name: str) -> np.ndarray: ...
 
     def __len__(self) -> int: ...
@@ -67,6 +71,11 @@ class RowsInMemory:
             name: [np.empty((0, *_kind(entry)[1]), _kind(entry)[0])] for name, entry in layout.items()
         }
         self._length = 0
+
+    def add_column(self, name: str, entry: Any) -> None:
+        """Adds a column; before the first row."""
+        assert not self._length
+        self._parts[name] = [np.empty((0, *_kind(entry)[1]), _kind(entry)[0])]
 
     def append(self, **columns: np.ndarray) -> None:
         """Adds rows to every column."""
@@ -131,19 +140,28 @@ class RowsInFile:
                 raise RecordingError(
                     f"{path}: holds a recording of {name} already; name another file or remove this one"
                 )
-            group = self._file.create_group(name)
-            self._columns = {}
-            for column, entry in layout.items():
-                dtype, shape = _kind(entry)
-                rows = max(1, _CHUNK_BYTES // (dtype.itemsize * max(1, int(np.prod(shape)))))
-                chunks = (rows, *(max(1, size) for size in shape))
-                limits = (None, *shape)
-                self._columns[column] = group.create_dataset(column, (0, *shape), dtype, maxshape=limits, chunks=chunks)
+            self._group = self._file.create_group(name)
+            self._columns = {column: self._dataset(column, entry) for column, entry in layout.items()}
             self._file.flush()
         except RecordingError:
             raise
         except OSError as error:
             raise RecordingError(f"{path}: cannot be opened for a recording ({error})") from error
+
+    def _dataset(self, column: str, entry: Any) -> h5py.Dataset:
+        dtype, shape = _kind(entry)
+        rows = max(1, _CHUNK_BYTES // (dtype.itemsize * max(1, int(np.prod(shape)))))
+        chunks = (rows, *(max(1, size) for size in shape))
+        return self._group.create_dataset(column, (0, *shape), dtype, maxshape=(None, *shape), chunks=chunks)
+
+    def add_column(self, name: str, entry: Any) -> None:
+        """Adds a column; before the first row of any monitor that shares the file."""
+        try:
+            self._columns[name] = self._dataset(name, entry)
+            self._file.flush()
+        except (OSError, RuntimeError, ValueError) as error:  # h5py raises any of them
+            raise RecordingError(f"{self.path}: cannot add a column {name!r} to {self.name} ({error})") from error
+        self._waiting.add_column(name, entry)
 
     def append(self, **columns: np.ndarray) -> None:
         """Adds rows to every column, and hands them to the operating system.
@@ -175,8 +193,8 @@ class RowsInFile:
 
     def _refusal(self, reason: str) -> RecordingError:
         return RecordingError(
-            f"{self.path}: cannot write the recording of {self.name}: {reason}; {self._length} rows are in the file and "
-            f"{len(self._waiting)} wait in memory: free some space and run on, or record less often"
+            f"{self.path}: cannot write the recording of {self.name}: {reason}; {self._length} rows are in the file "
+            f"and {len(self._waiting)} wait in memory: free some space and run on, or record less often"
         )
 
     def __getitem__(self, name: str) -> np.ndarray:

@@ -43,13 +43,18 @@ def make_synapses(projection: Projection, dt: float, key: int, dtype: np.dtype) 
     else:
         weights = _of_synapses(projection.weight, unit, connectivity, int(stream_key(key, 1)), f"{projection}: weight")
     _check_sign(weights, source.population.sign, str(projection))
-    seconds = _of_synapses(projection.delay, "s", connectivity, int(stream_key(key, 2)), f"{projection}: delay")
+    seconds = delays_in_seconds(projection, connectivity, key)
     delays = _in_steps(seconds, dt, str(projection))
     return Synapses(
         connectivity.within(target.first, target.population.size),
         weights if isinstance(weights, float) else weights.astype(dtype),
         delays,
     )
+
+
+def delays_in_seconds(projection: Projection, connectivity: Connectivity, key: int) -> float | np.ndarray:
+    """The delays as they were given or drawn, not rounded to steps: one number, or float64 [synapses]."""
+    return _of_synapses(projection.delay, "s", connectivity, int(stream_key(key, 2)), f"{projection}: delay")
 
 
 def _positions(group: Any) -> np.ndarray | None:

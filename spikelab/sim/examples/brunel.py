@@ -61,7 +61,7 @@ def brunel(
     if plastic:
         from spikelab.sim.plasticity.choice import Plasticity
 
-        rule = Plasticity("pair_stdp", a_plus=0.01 * jump, a_minus=0.0105 * jump, w_max=2 * jump)
+        rule = Plasticity("pair_stdp", a_plus=0.005, a_minus=0.00525, w_max=2 * jump)
         network.projection(
             excitatory,
             excitatory,

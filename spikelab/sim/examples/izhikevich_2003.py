@@ -27,8 +27,8 @@ def izhikevich_2003(
 
     Args:
         neurons: how many, four fifths of them excitatory.
-        out_degree: random targets of each neuron, with weights up to 3 and -6; None connects all with all and weights up
-            to 0.5 and -1, as in the paper.
+        out_degree: random targets of each neuron, with weights up to 3 and -6; None connects all with all, with
+            weights up to 0.5 and -1, as in the paper.
         plastic: whether excitatory synapses follow additive pair STDP.
         seed: of everything that is random.
         dtype: "float64" or "float32".

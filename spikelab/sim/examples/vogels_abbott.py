@@ -34,8 +34,8 @@ def vogels_abbott(
         seed: of wiring and starting values.
         dtype: "float64" or "float32".
 
-    Source: Vogels and Abbott 2005, Journal of Neuroscience 25; benchmark 2 of Brette et al. 2007, Journal of Computational
-    Neuroscience 23.
+    Source: Vogels and Abbott 2005, Journal of Neuroscience 25; benchmark 2 of Brette et al. 2007, Journal of
+    Computational Neuroscience 23.
     """
     network = Network(dt=dt, seed=seed, dtype=dtype)
     cells = network.population(

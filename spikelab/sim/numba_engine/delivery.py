@@ -9,7 +9,7 @@ import numpy as np
 from numba import cfunc, njit
 
 from spikelab.kernels.native import array_at
-from spikelab.sim.numba_engine.native import KERNEL
+from spikelab.sim.numba_engine.native import KERNEL, address_of
 from spikelab.sim.numba_engine.partition import LANES
 
 #: Entries of the table.
@@ -52,17 +52,19 @@ def _own_delays(
 
 
 @cache
-def delivery_kernel(dtype: type, index: type, one_weight: bool, delay: type | None) -> int:
+def delivery_kernel(dtype: str, index: str, one_weight: bool, delay: str | None) -> int:
     """Address of the kernel for a kind of projection.
 
     Args:
-        dtype: numpy type of weights and buffers.
-        index: numpy type of targets.
+        dtype: type of weights and buffers.
+        index: type of targets.
         one_weight: whether one weight serves all synapses.
-        delay: numpy type of the synapses' delays, None where one serves all.
+        delay: type of the synapses' delays, None where one serves all.
     """
     one_delay = delay is None
-    delay_type = np.int64 if delay is None else delay
+    real: Any = np.dtype(dtype).type
+    number: Any = np.dtype(index).type
+    steps: Any = np.dtype(delay or "int64").type
 
     @cfunc(KERNEL, cache=True)
     def deliver(table: Any, thread: int, step: int) -> None:
@@ -71,10 +73,10 @@ def delivery_kernel(dtype: type, index: type, one_weight: bool, delay: type | No
         first, senders, synapses, slots = table[1], table[2], table[4], table[9]
         long = (table[10] + LANES - 1) // LANES * LANES
         starts = array_at(table[3], (threads + 1, senders), np.int64)
-        targets = array_at(table[5], (synapses,), index)
-        weights = array_at(table[6], (1 if one_weight else synapses,), dtype)
-        delays = array_at(table[7], (1 if one_delay else synapses,), delay_type)
-        ring = array_at(table[8], (slots, long), dtype)
+        targets = array_at(table[5], (synapses,), number)
+        weights = array_at(table[6], (1 if one_weight else synapses,), real)
+        delays = array_at(table[7], (1 if one_delay else synapses,), steps)
+        ring = array_at(table[8], (slots, long), real)
         local = step - header[4]
         # threads own ascending ranges of senders, so this runs through the step's spikes in ascending order
         for other in range(threads):
@@ -94,7 +96,7 @@ def delivery_kernel(dtype: type, index: type, one_weight: bool, delay: type | No
                 else:
                     _own_delays(ring, targets, weights, one_weight, delays, step % slots, begin, end)
 
-    return int(deliver.address)
+    return address_of(deliver)
 
 
 @njit(nogil=True, cache=True)

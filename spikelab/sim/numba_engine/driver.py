@@ -133,10 +133,10 @@ class Driver:
 
     def __init__(self) -> None:
         self._memory = (ctypes.c_int64 * SIZE)()
-        self.control = np.frombuffer(self._memory, np.int64)
+        self.control = np.ctypeslib.as_array(self._memory)
 
     def run(self, advance: Operations, deliver: Operations, first: int, last: int, block: int, threads: int) -> int:
-        """Runs steps ``first`` to ``last`` and returns the step that was reached: ``last``, unless a kernel asked to stop.
+        """Runs steps ``first`` to ``last`` and returns the step reached: ``last``, unless a kernel asked to stop.
 
         Args:
             advance: what each step does to the neurons.

@@ -62,7 +62,7 @@ class InputState:
             "values": np.ascontiguousarray(levels, self._dtype),
             "columns": levels.shape[1],
         }
-        return step_current_kernel(self._dtype.type), entries
+        return step_current_kernel(self._dtype.name), entries
 
     def _noise(self) -> tuple[int, dict[str, Any]]:
         noise = self.record.input
@@ -79,7 +79,7 @@ class InputState:
             "columns": mean.size,
             "drawn": np.zeros(padded(self._target.population.size), self._dtype),
         }
-        return noise_kernel(self._dtype.type), entries
+        return noise_kernel(self._dtype.name), entries
 
     def _poisson(self) -> tuple[int, dict[str, Any]]:
         trains = self.record.input
@@ -90,13 +90,13 @@ class InputState:
             raise ValueError(f"{self.record}: rate = {rate.min():g} Hz must not be negative")
         common = {"weights": np.ascontiguousarray(weight, self._dtype), "columns": weight.size}
         if rate.size > 1:
-            return poisson_rates_kernel(self._dtype.type), {"key": self._key, "means": rate * self._dt, **common}
+            return poisson_rates_kernel(self._dtype.name), {"key": self._key, "means": rate * self._dt, **common}
         try:
             table = poisson_table(float(rate[0]) * self._dt)
         except ValueError as error:
             raise ValueError(f"{self.record}: rate = {rate[0]:g} Hz in steps of {self._dt:g} s: {error}") from error
         entries = {"key": self._key, "table": table, "entries": table.size, **common}
-        return poisson_kernel(self._dtype.type), {
+        return poisson_kernel(self._dtype.name), {
             **entries,
             "drawn": np.zeros(padded(self._target.population.size), self._dtype),
         }

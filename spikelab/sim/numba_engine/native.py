@@ -11,14 +11,20 @@ import platform
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+from numba import extending, types
 
 #: A table of whole numbers.
 TABLE = types.CPointer(types.int64)
 #: ``kernel(table, thread, step)``.
 KERNEL = types.void(TABLE, types.int64, types.int64)
+#: Typed as anything: what it makes takes two arguments fewer than what it is put on.
+intrinsic: Any = extending.intrinsic
 _I64, _I32 = ir.IntType(64), ir.IntType(32)
+
+
+def address_of(function: Any) -> int:
+    """Where a compiled C function is."""
+    return int(function.address)
 
 
 @intrinsic

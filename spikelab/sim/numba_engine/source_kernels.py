@@ -9,7 +9,7 @@ import numpy as np
 from numba import cfunc
 
 from spikelab.kernels.native import array_at
-from spikelab.sim.numba_engine.native import KERNEL
+from spikelab.sim.numba_engine.native import KERNEL, address_of
 from spikelab.sim.numba_engine.partition import LANES
 from spikelab.sim.numba_engine.spike_log import append_spikes
 from spikelab.sim.random_numbers import step_key, turned, word
@@ -40,7 +40,7 @@ def spike_array_kernel() -> int:
             spike += 1
         offsets[local + 1] = place
 
-    return int(write_spikes.address)
+    return address_of(write_spikes)
 
 
 @cache
@@ -71,4 +71,4 @@ def poisson_source_kernel() -> int:
                 flags[neuron] = word(key, again, np.uint64(neuron)) < limit
         append_spikes(header, thread, step, flags, lo, hi)
 
-    return int(draw_spikes.address)
+    return address_of(draw_spikes)

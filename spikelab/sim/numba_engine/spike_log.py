@@ -15,7 +15,7 @@ from numba import cfunc, njit
 
 from spikelab.kernels.native import array_at
 from spikelab.sim.numba_engine import driver
-from spikelab.sim.numba_engine.native import KERNEL, as_table, write_shared
+from spikelab.sim.numba_engine.native import KERNEL, address_of, as_table, write_shared
 from spikelab.sim.numba_engine.partition import bounds
 
 
@@ -125,4 +125,4 @@ def room_kernel() -> int:
         if offsets[step + 1 - header[4]] + most[thread] > header[1]:
             write_shared(as_table(table[2]), driver.STOP, 1)
 
-    return int(check_room.address)
+    return address_of(check_room)

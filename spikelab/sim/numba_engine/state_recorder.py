@@ -11,14 +11,15 @@ from numba import cfunc
 from spikelab.kernels.native import array_at
 from spikelab.sim.monitors import StateMonitor
 from spikelab.sim.numba_engine.driver import Operation
-from spikelab.sim.numba_engine.native import KERNEL
+from spikelab.sim.numba_engine.native import KERNEL, address_of
 from spikelab.sim.numba_engine.population_state import PopulationState
 from spikelab.sim.numba_engine.table import operation
 
 
 @cache
-def _record_kernel(dtype: type) -> int:
-    """Table: bounds, threads, first neuron, last, steps between samples, first sample, samples, buffer, state, its length."""
+def _record_kernel(dtype: str) -> int:
+    """Table: bounds, threads, first neuron, last, steps a sample, first sample, samples, buffer, state, its length."""
+    real: Any = np.dtype(dtype).type
 
     @cfunc(KERNEL, cache=True)
     def record(table: Any, thread: int, step: int) -> None:
@@ -28,12 +29,12 @@ def _record_kernel(dtype: type) -> int:
         bounds = array_at(table[0], (table[1] + 1,), np.int64)
         lo, hi = max(bounds[thread], table[2]), min(bounds[thread + 1], table[3])
         rows = array_at(table[7], (table[6], table[3] - table[2]), np.float64)
-        state = array_at(table[8], (table[9],), dtype)
+        state = array_at(table[8], (table[9],), real)
         row = rows[step // every - table[5]]
         for neuron in range(lo, hi):
             row[neuron - table[2]] = state[neuron]
 
-    return int(record.address)
+    return address_of(record)
 
 
 class StateRecorder:
@@ -54,7 +55,7 @@ class StateRecorder:
 
     def operations(self, bounds: np.ndarray) -> list[Operation]:
         """One operation a state."""
-        group, dtype = self.monitor.group, next(iter(self._population.states.values())).dtype.type
+        group, dtype = self.monitor.group, next(iter(self._population.states.values())).dtype.name
         found = []
         for name in self.monitor.names:
             state = self._population.states[name]

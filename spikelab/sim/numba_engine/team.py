@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-import numba
+from numba import config
 
 #: Seconds of work in a block below which a second thread cannot pay for the waiting.
 _SHORTEST_BLOCK = 20e-6
@@ -15,7 +15,7 @@ _TRUST = 64
 def available_threads() -> int:
     """Cores that this process may use, bounded by NUMBA_NUM_THREADS."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, int(numba.config.NUMBA_NUM_THREADS))
+    return min(cores, int(config.NUMBA_NUM_THREADS))
 
 
 class Team:
