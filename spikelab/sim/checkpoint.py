@@ -98,7 +98,11 @@ def description(network: Network) -> dict[str, Any]:
             _hash(synapses.connectivity.starts, synapses.connectivity.targets, synapses.delays),
         ]
     for each in network.inputs:
-        found[str(each)] = each.receptor
+        found[f"input {each.number} into {each.target}"] = [
+            each.receptor,
+            type(each.input).__name__,
+            _hash(*each.numbers),
+        ]
     for place, monitor in enumerate(network.monitors):
         found[f"monitor {place}"] = type(monitor).__name__
     return found

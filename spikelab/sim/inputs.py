@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from spikelab.sim.distributions import values
+from spikelab.sim.random_numbers.poisson import LARGEST_MEAN, SMALLEST_MEAN
 from spikelab.sim.units import si
 
 
@@ -24,6 +26,21 @@ class PoissonInput:
     rate: Any
     weight: Any
 
+    def checked(self, what: str, unit: str, size: int, key: int, dt: float) -> tuple[np.ndarray, np.ndarray]:
+        """(mean spikes in a step, weight), each [1] or [size].
+
+        Raises:
+            ValueError: for a rate that is negative, or so high that a step has more than a thousand spikes.
+        """
+        rate = np.atleast_1d(values(self.rate, "Hz", size, key, f"{what}: rate"))
+        mean = rate * dt
+        for wrong in mean[(mean != 0) & ((mean < SMALLEST_MEAN) | (mean > LARGEST_MEAN))][:1]:
+            raise ValueError(
+                f"{what}: rate = {wrong / dt:g} Hz in steps of {dt:g} s: must be 0, or from {SMALLEST_MEAN / dt:g} to "
+                f"{LARGEST_MEAN / dt:g} Hz; instead of more take a NoiseCurrent of the same mean and variance"
+            )
+        return mean, np.atleast_1d(values(self.weight, unit, size, key + 1, f"{what}: weight"))
+
 
 @dataclass(frozen=True, eq=False)
 class NoiseCurrent:
@@ -39,6 +56,18 @@ class NoiseCurrent:
     standard_deviation: Any
     mean: Any = 0.0
 
+    def checked(self, what: str, unit: str, size: int, key: int, dt: float) -> tuple[np.ndarray, np.ndarray]:
+        """(mean, standard deviation), each [1] or [size].
+
+        Raises:
+            ValueError: for a negative standard deviation.
+        """
+        mean = np.atleast_1d(values(self.mean, unit, size, key, f"{what}: mean"))
+        deviation = np.atleast_1d(values(self.standard_deviation, unit, size, key + 1, f"{what}: standard_deviation"))
+        if deviation.size and deviation.min() < 0:
+            raise ValueError(f"{what}: standard_deviation = {deviation.min():g} must not be negative")
+        return mean, deviation
+
 
 @dataclass(frozen=True, eq=False)
 class StepCurrent:
@@ -52,23 +81,23 @@ class StepCurrent:
     times: Any
     values: Any
 
-    def checked(self, what: str, unit: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """(times in seconds [K], values [K, 1 or size]).
+    def checked(self, what: str, unit: str, size: int, key: int, dt: float) -> tuple[np.ndarray, np.ndarray]:
+        """(steps with which the values begin int64 [K], values [K, 1 or size]).
 
         Raises:
             ValueError: if times do not ascend or the shapes do not fit.
         """
         times = np.atleast_1d(np.asarray(si(self.times, "s", f"{what}: times"), float))
-        values = np.atleast_1d(np.asarray(si(self.values, unit, f"{what}: values"), float))
-        if times.ndim != 1 or values.shape[0] != times.size:
-            raise ValueError(f"{what}: {times.size} times but {values.shape[0]} values; give one value for each time")
+        levels = np.atleast_1d(np.asarray(si(self.values, unit, f"{what}: values"), float))
+        if times.ndim != 1 or levels.shape[0] != times.size:
+            raise ValueError(f"{what}: {times.size} times but {levels.shape[0]} values; give one value for each time")
         if times.size and (times[0] < 0 or (np.diff(times) <= 0).any()):
             raise ValueError(f"{what}: times must ascend from 0 or later; got {times[:5].tolist()}")
-        if values.ndim == 1:
-            values = values[:, None]
-        if values.ndim != 2 or values.shape[1] not in (1, size):
-            raise ValueError(f"{what}: values of shape {values.shape}; takes [times] or [times, {size} neurons]")
-        return times, values
+        if levels.ndim == 1:
+            levels = levels[:, None]
+        if levels.ndim != 2 or levels.shape[1] not in (1, size):
+            raise ValueError(f"{what}: values of shape {levels.shape}; takes [times] or [times, {size} neurons]")
+        return np.round(times / dt).astype(np.int64), levels
 
 
 #: What ``Network.input`` takes.
@@ -84,12 +113,13 @@ class InputRecord:
         target: a group.
         receptor: which of the target's receptors it acts on; "current" is the input itself.
         input: what it is.
+        key: of its random numbers.
+        numbers: the input's two arrays, checked: see the ``checked`` of each.
     """
 
     number: int
     target: Any
     receptor: str
     input: Input
-
-    def __str__(self) -> str:
-        return f"input {self.number} ({type(self.input).__name__} into {self.target})"
+    key: int
+    numbers: tuple[np.ndarray, np.ndarray]

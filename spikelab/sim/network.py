@@ -22,7 +22,7 @@ from spikelab.sim.population import LARGEST, Group, Population, as_group
 from spikelab.sim.projection import Projection, Synapses
 from spikelab.sim.random_numbers import stream_key
 from spikelab.sim.sources import SpikeSource
-from spikelab.sim.streams import STREAM_OF_PARAMETERS, STREAM_OF_WIRING
+from spikelab.sim.streams import STREAM_OF_INPUTS, STREAM_OF_PARAMETERS, STREAM_OF_WIRING
 from spikelab.sim.synapses import make_synapses
 from spikelab.sim.units import si
 from spikelab.sim.wiring.rule import Wiring
@@ -220,7 +220,11 @@ class Network:
             raise ValueError(f"{group} has no receptor {receptor!r}; {registry.suggestion(receptor, known)}")
         if not isinstance(input, PoissonInput) and receptor != "current":
             raise ValueError(f"a {type(input).__name__} is a current; it cannot act on the receptor {receptor!r}")
-        record = InputRecord(len(self.inputs), group, receptor, input)
+        number = len(self.inputs)
+        what = f"input {number} ({type(input).__name__} into {group})"
+        key, drawn = (int(stream_key(self.seed, STREAM_OF_INPUTS + 2 * number + k)) for k in range(2))
+        numbers = input.checked(what, group.population.receptors[receptor], group.size, drawn, self.dt)
+        record = InputRecord(number, group, receptor, input, key, numbers)
         self.inputs.append(record)
         return record
 

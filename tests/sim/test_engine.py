@@ -13,7 +13,7 @@ RECEPTORS = {
 
 
 def network_of(size=400, dtype="float32", seed=5, delay=(0.3e-3, 2.0e-3), record=True):
-    """A small network with everything that could depend on threads: noise, Poisson input, delays of all kinds, sources."""
+    """A small network with all that could depend on threads: noise, Poisson input, delays of all kinds, sources."""
     network = Network(dt=1e-4, seed=seed, dtype=dtype)
     cells = network.population(
         "cells",

@@ -87,7 +87,7 @@ def test_adaptive_exponential_neuron_against_a_precise_solver(shared):
         assert error_v < 5e-4, f"{file}: mean relative error of v is {error_v:.1e}"
         assert error_w < 1e-4, f"{file}: mean relative error of w is {error_w:.1e}"
         jumps = times[1:][np.diff(voltages) < -30]
-        # 0.0048 ms at the last spike is the reference's own drift (the limit of ever shorter steps); the grid adds the rest
+        # 0.0048 ms at the last spike is the reference's own drift (the limit of shorter steps); the grid adds the rest
         np.testing.assert_allclose(spikes.times * 1e3, jumps, atol=0.0065)
 
 
