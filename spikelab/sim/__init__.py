@@ -23,19 +23,27 @@ from spikelab.sim.projection import Projection
 from spikelab.sim.sources import PoissonSource, SpikeArray, spikes_of_events
 from spikelab.sim.wiring import (
     AllToAll,
+    DistanceDependent,
+    Explicit,
     FixedInDegree,
     FixedOutDegree,
     FixedProbability,
+    FixedTotalNumber,
+    FromMatrix,
     OneToOne,
 )
 
 __all__ = [
     "AllToAll",
     "Choice",
+    "DistanceDependent",
+    "Explicit",
     "Exponential",
     "FixedInDegree",
     "FixedOutDegree",
     "FixedProbability",
+    "FixedTotalNumber",
+    "FromMatrix",
     "Group",
     "LogNormal",
     "Network",

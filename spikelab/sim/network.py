@@ -15,6 +15,7 @@ from spikelab.neurons.spec import NeuronSpec
 from spikelab.neurons.step import find_neuron
 from spikelab.sim.checkpoint import restore_network, save_network
 from spikelab.sim.choices import Receptor, check_names
+from spikelab.sim.describe import describe
 from spikelab.sim.distributions import values
 from spikelab.sim.inputs import Input, InputRecord, PoissonInput
 from spikelab.sim.monitors import Monitor, RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
@@ -303,11 +304,35 @@ class Network:
             self._synapses[projection.number] = make_synapses(projection, self.dt, key, np.dtype(self.dtype))
         return self._synapses[projection.number]
 
+    def state(self, group: Population | Group, name: str) -> np.ndarray:
+        """A state of a group's neurons as it is now, float64 [neurons]; before the first run, as it starts."""
+        chosen = self._with_state(group, name)
+        values = self.engine(self._engine_name()).values(chosen.population.name, name)
+        return np.array(values[chosen.first : chosen.first + chosen.size], float)
+
+    def set_state(self, group: Population | Group, name: str, value: Any) -> None:
+        """Gives a state of a group's neurons new values: one, or one for each."""
+        chosen = self._with_state(group, name)
+        assert chosen.population.neuron is not None
+        unit = next(each.unit for each in chosen.population.neuron.states if each.name == name)
+        found = values(value, unit, chosen.size, 0, f"{chosen}: {name}")
+        self.engine(self._engine_name()).values(chosen.population.name, name)[
+            chosen.first : chosen.first + chosen.size
+        ] = found
+
+    def weights(self, projection: Projection) -> np.ndarray:
+        """The weights of a projection as they are now, float64 [synapses], in the order of ``synapses``."""
+        synapses = self.synapses(projection)
+        now = synapses.weights if self._engine is None else self._engine.weights(projection.number)
+        return np.array(np.broadcast_to(now, synapses.count), float)
+
+    def describe(self) -> str:
+        """The network in words, for a methods section and for oneself."""
+        return describe(self)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the state of the run, and what monitors hold in memory, to an HDF5 file."""
-        if self._engine is None:
-            self.engine()
-        save_network(self, path, self._engine.name)
+        save_network(self, path, self._engine_name())
 
     def restore(self, path: str | os.PathLike[str]) -> None:
         """Goes on where a network that was built in the same way had been saved; ``run`` then gives the same results.
@@ -318,6 +343,15 @@ class Network:
         restore_network(self, path)
 
     # ------------------------------------------------------------------------------------------------------- checks
+
+    def _engine_name(self) -> str:
+        return "numba" if self._engine is None else str(self._engine.name)
+
+    def _with_state(self, group: Population | Group, name: str) -> Group:
+        chosen = as_group(group, "state")
+        spec = chosen.population.neuron
+        check_names({name: None}, list(spec.state_names) if spec is not None else [], str(chosen), "state")
+        return chosen
 
     def _steps(self, time: Any, what: str) -> int:
         if time is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads
+from numba import config
 
 from spikelab.sim.wiring.connectivity import Connectivity
 
@@ -81,7 +81,8 @@ class Wiring(ABC):
             int(target_size),
             np.uint64(key),
             int(offset) if same else None,
-            get_num_threads() if threads is None else max(1, threads),
+            # numba's own function would start its threads and change the number of torch's
+            int(config.NUMBA_NUM_THREADS) if threads is None else max(1, threads),
             source_positions,
             target_positions,
         )
