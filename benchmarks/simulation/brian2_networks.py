@@ -16,7 +16,6 @@ How the conventions of networks.py are met:
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -61,7 +60,9 @@ class Running:
     def __init__(self, network: Network, seed: int, duration: float, threads: int, settle: bool, outcome: Outcome):
         self.network, self.outcome = network, outcome
         BrianLogger.log_level_error()
-        self.folder = Path(tempfile.mkdtemp(prefix="brian2_"))
+        # removed when the process ends
+        self._temporary = tempfile.TemporaryDirectory(prefix="brian2_")
+        self.folder = Path(self._temporary.name)
         set_device("cpp_standalone", build_on_run=False)
         # 0 is one thread without OpenMP
         prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
@@ -103,7 +104,6 @@ class Running:
         self.outcome.neurons = np.asarray(self.spikes.i).astype(np.int64)
         if self.plastic is not None:
             self.outcome.weight_change = np.asarray(self.plastic.w[:]) - self.started
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def prepare(network: Network, seed: int, duration: float, threads: int, settle: bool, outcome: Outcome) -> Running:

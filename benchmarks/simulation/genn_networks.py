@@ -15,7 +15,6 @@ How the conventions of networks.py are met:
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 from functools import cache
@@ -71,7 +70,8 @@ class Running:
     def __init__(self, network: Network, seed: int, duration: float, outcome: Outcome):
         self.network, self.outcome = network, outcome
         self.steps = round(duration / network.dt)
-        self.folder = tempfile.mkdtemp(prefix="genn_")
+        # removed when the process ends
+        self._temporary = tempfile.TemporaryDirectory(prefix="genn_")
         os.environ["CXX"] = "g++ -march=native"
         start = time.perf_counter()
         self.model = model = GeNNModel("float", "network", backend="single_threaded_cpu", optimize_code=True)
@@ -84,7 +84,7 @@ class Running:
         for population in self.populations:
             population.spike_recording_enabled = True
         described = time.perf_counter()
-        model.build(self.folder)
+        model.build(self._temporary.name)
         compiled = time.perf_counter()
         model.load(num_recording_timesteps=self.steps)
         outcome.compile_s = compiled - described
@@ -113,7 +113,6 @@ class Running:
                 changes.append(synapses.vars["g"].values - before)
             self.outcome.weight_change = np.concatenate(changes)
         self.model.unload()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def prepare(network: Network, seed: int, duration: float, threads: int, settle: bool, outcome: Outcome) -> Running:

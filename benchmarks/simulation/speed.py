@@ -93,7 +93,7 @@ def measure(network: str, players: Sequence[tuple[str, int]], rounds: int) -> li
                 "network": network,
                 "simulator": player[0],
                 "threads": session.threads,
-                "against": f"{first[0]}, {sessions[first].threads} threads",
+                "against_threads": sessions[first].threads,
                 "versions": session.versions,
                 "biological_ms": segment,
                 "wall": median(times[player].wall),
@@ -127,7 +127,7 @@ def players(names: Sequence[str], threads: int) -> list[tuple[str, int]]:
 
 def verdict(row: dict[str, Any]) -> str:
     """What the row says about a floor; empty where there is none."""
-    if row["against"] == f"{OURS}, 1 threads" and row["threads"] == 1:
+    if row["against_threads"] == row["threads"] == 1:
         floor, ratio = FLOORS.get(row["network"], {}).get(row["simulator"]), row["ratio_cpu"]
     elif row["simulator"] == OURS and row["threads"] == 1:
         floor, ratio = THREADS_FLOOR.get(row["network"], 1.0), row["ratio_wall"]
@@ -159,7 +159,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             SIMULATORS[row["simulator"]].title,
             str(row["threads"]),
             *(f"{row[name]:.4g}" for name in ("wall", "cpu")),
-            row["against"],
+            f"{SIMULATORS[OURS].title}, {row['against_threads']}",
             *(f"{row[name]:.2f}" for name in ("ratio_wall", "ratio_cpu")),
             verdict(row),
             *(f"{row[name]:.2f}" for name in ("build_s", "compile_s")),

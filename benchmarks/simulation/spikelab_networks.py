@@ -43,7 +43,9 @@ class Running:
     """A network and its engine."""
 
     def __init__(self, network: Network, seed: int, duration: float, threads: int, settle: bool, outcome: Outcome):
-        self.described, self.duration, self.threads, self.outcome = network, duration, threads, outcome
+        self.duration, self.outcome = duration, outcome
+        # with more than one allowed, the engine takes as many as pay; the session's environment says how many there are
+        self.threads = 1 if threads == 1 else None
         start = time.perf_counter()
         self.network = sim.Network(dt=network.dt * MS, seed=seed, dtype=DTYPE)
         build: Any = {Cuba: _cuba, Brunel: _brunel, Izhikevich: _izhikevich, Microcircuit: _microcircuit}[type(network)]

@@ -138,11 +138,11 @@ def test_wired_synapses_have_the_moments_and_bounds_that_were_asked_for():
 
 
 def test_verdicts_and_players():
-    row = {"network": "cuba", "simulator": "nest", "threads": 1, "against": "spikelab, 1 threads", "ratio_cpu": 13.9}
+    row = {"network": "cuba", "simulator": "nest", "threads": 1, "against_threads": 1, "ratio_cpu": 13.9}
     assert speed.verdict(row) == "14: missed"
     assert speed.verdict(row | {"ratio_cpu": 14.1}) == "14: kept"
     assert speed.verdict(row | {"network": "microcircuit"}) == ""
-    gain = {"network": "brunel", "simulator": OURS, "threads": 1, "against": "spikelab, 2 threads", "ratio_wall": 1.4}
+    gain = {"network": "brunel", "simulator": OURS, "threads": 1, "against_threads": 2, "ratio_wall": 1.4}
     assert speed.verdict(gain) == "1.5: missed"
     assert speed.players([OURS, "nest", "genn"], 1) == [(OURS, 1), ("nest", 1), ("genn", 1)]
     assert speed.players([OURS, "nest", "genn"], 2) == [(OURS, 2), (OURS, 1), ("nest", 2)]
