@@ -32,6 +32,11 @@ TABLES: dict[str, dict[str, str]] = {
         "adaptive_lif": "spikelab.neurons.adaptive_lif:AdaptiveLIF",
         "adex": "spikelab.neurons.adex:AdEx",
         "izhikevich": "spikelab.neurons.izhikevich:Izhikevich",
+        "lif_membrane": "spikelab.neurons.lif_membrane:LIFMembrane",
+        "exponential_lif": "spikelab.neurons.exponential_lif:ExponentialLIF",
+        "quadratic_lif": "spikelab.neurons.quadratic_lif:QuadraticLIF",
+        "hodgkin_huxley": "spikelab.neurons.hodgkin_huxley:HodgkinHuxley",
+        "resonate_and_fire": "spikelab.neurons.resonate_and_fire:ResonateAndFire",
     },
     "receptors": {
         "delta": "spikelab.neurons.delta_receptor:Delta",

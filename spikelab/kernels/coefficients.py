@@ -48,6 +48,9 @@ class _TorchPrinter(Printer):
             return f"detach({self(expression.args[0])})"
         return super().__call__(expression)
 
+    def choose(self, condition: str, chosen: str, otherwise: str) -> str:
+        return f"choose({', '.join(f'as_tensor({a})' for a in (condition, chosen, otherwise))})"
+
     def call(self, name: str, *arguments: str) -> str:
         return f"{self.functions[name]}({', '.join(f'as_tensor({a})' for a in arguments)})"
 
@@ -58,6 +61,7 @@ def _compile(expression: sp.Expr, arguments: Sequence[str], what: str) -> Callab
         "as_tensor": lambda value: torch.as_tensor(value, dtype=torch.float64),
         "exp_divided_difference": exp_divided_difference_torch,
         "detach": _detach,
+        "choose": lambda condition, chosen, otherwise: torch.where(condition > 0, chosen, otherwise),
         **{name: getattr(torch, name) for name in Printer.functions.values()},
     }
     # the code comes from the printer above, out of symbols and numbers that were parsed, never evaluated

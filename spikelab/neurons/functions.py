@@ -87,16 +87,22 @@ class linoid(sp.Function):
     @classmethod
     def lines(cls, x: sp.Expr, name: str) -> list[tuple[str, sp.Expr]]:
         """The same in terms of functions that every target has: lines, the last of which is called ``name``."""
-        parts = {part: sp.Symbol(f"{name}{part}_", real=True) for part in ("size", "large", "decay")}
-        size, large, decay = parts.values()
+        parts = {part: sp.Symbol(f"{name}{part}_", real=True) for part in ("size", "large", "small", "decay")}
+        size, large, small, decay = parts.values()
         is_large = size - cls.SERIES_BELOW
-        series = 1 + x / 2 + x**2 * (sp.Rational(1, 12) + x**2 * (x**2 / 30240 - sp.Rational(1, 720)))
+        inner = sp.Rational(1, 12) + small**2 * (small**2 / 30240 - sp.Rational(1, 720))
         return [
             (size.name, select(x, x, -x)),
-            # a stand-in where the series is taken, as both branches are computed
+            # a stand-in for the branch that is not taken, as both are computed
             (large.name, select(is_large, size, sp.S.One)),
+            (small.name, select(is_large, sp.S.Zero, x)),
             (decay.name, sp.exp(-large)),
-            (name, select(is_large, large * decay / (1 - decay) + select(x, x, sp.S.Zero), series)),
+            (
+                name,
+                select(
+                    is_large, large * decay / (1 - decay) + select(x, x, sp.S.Zero), 1 + small / 2 + small**2 * inner
+                ),
+            ),
         ]
 
     def lowered(self) -> sp.Expr:

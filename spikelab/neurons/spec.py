@@ -121,6 +121,8 @@ class NeuronSpec:
         default_method: the discretisation used unless another is asked for.
         nir: name of the NIR primitive with the same equations, or None.
         receptors: where spikes of other neurons arrive, beside the input ``x``.
+        upward_crossing: the neuron spikes only where the gate was not > 0 before the step, so that an action potential
+            which has its own shape is one spike and not one in each step above the threshold.
     """
 
     name: str
@@ -137,6 +139,7 @@ class NeuronSpec:
     default_method: str = "exact"
     nir: str | None = None
     receptors: tuple[Receptor, ...] = ()
+    upward_crossing: bool = False
 
     def __post_init__(self) -> None:
         names = [*self.state_names, *self.parameter_names]
@@ -220,7 +223,8 @@ class NeuronSpec:
         lines = [f"{self.title}.", ""]
         lines += [f"    d{s.name}/dt = {s.derivative}" for s in self.states]
         if self.gate is not None:
-            lines += [f"    spike where {self.gate} > 0"]
+            crossing = " and was not, one step before" if self.upward_crossing else ""
+            lines += [f"    spike where {self.gate} > 0{crossing}"]
             resets = [f"{name}: {self.membrane} <- {value}" for name, value in self.resets.items()]
             lines += [f"    reset by {'; by '.join(resets)}"]
             lines += [f"    on a spike {s.name} <- {s.after_spike}" for s in self.states if s.after_spike]

@@ -186,6 +186,11 @@ def build_step(options: StepOptions) -> Step:
             # a coefficient of its own, without gradient: it shapes the surrogate, it is no part of the dynamics
             coefficients[scale.name] = stop_gradient(scale_value)
             fires = spike(gate, scale)
+        if spec.upward_crossing:
+            # the states before the step are those after the step before, arrivals included
+            before = symbol("gate_before_")
+            lines.append((before.name, spec.expression(spec.gate, "gate")))
+            fires = select(before, sp.S.Zero, fires)
         lines.append((SPIKE, select(left, sp.S.Zero, fires) if refractory else fires))
         resetting = stop_gradient(symbol(SPIKE)) if options.detach_reset else symbol(SPIKE)
         for name, value in _after_spike(spec, options).items():

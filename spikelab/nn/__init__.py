@@ -31,8 +31,13 @@ from spikelab.nn.neurons import AdaptiveLIF as AdaptiveLIF
 from spikelab.nn.neurons import AdEx as AdEx
 from spikelab.nn.neurons import CubaLI as CubaLI
 from spikelab.nn.neurons import CubaLIF as CubaLIF
+from spikelab.nn.neurons import ExponentialLIF as ExponentialLIF
+from spikelab.nn.neurons import HodgkinHuxley as HodgkinHuxley
 from spikelab.nn.neurons import Integrator as Integrator
 from spikelab.nn.neurons import Izhikevich as Izhikevich
+from spikelab.nn.neurons import LIFMembrane as LIFMembrane
+from spikelab.nn.neurons import QuadraticLIF as QuadraticLIF
+from spikelab.nn.neurons import ResonateAndFire as ResonateAndFire
 from spikelab.nn.state import State as State
 from spikelab.nn.state import Stateful as Stateful
 from spikelab.nn.state import detach_state as detach_state

@@ -87,3 +87,33 @@ class AdEx(Neuron):  # noqa: D101
 class Izhikevich(Neuron):  # noqa: D101
     def __init__(self, **options: Any):
         super().__init__(neurons.Izhikevich, **options)
+
+
+@_documented(neurons.LIFMembrane)
+class LIFMembrane(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.LIFMembrane, **options)
+
+
+@_documented(neurons.ExponentialLIF)
+class ExponentialLIF(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.ExponentialLIF, **options)
+
+
+@_documented(neurons.QuadraticLIF)
+class QuadraticLIF(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.QuadraticLIF, **options)
+
+
+@_documented(neurons.HodgkinHuxley)
+class HodgkinHuxley(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.HodgkinHuxley, **options)
+
+
+@_documented(neurons.ResonateAndFire)
+class ResonateAndFire(Neuron):  # noqa: D101
+    def __init__(self, **options: Any):
+        super().__init__(neurons.ResonateAndFire, **options)

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from spikelab.kernels import choose, coefficients, numba_cpu, operator, reference
 from spikelab.kernels.emit import Lines, Printer
-from spikelab.neurons.spec import NeuronSpec
+from spikelab.neurons.spec import INPUT, NeuronSpec
 from spikelab.neurons.step import REFRACTORY_LEFT, StepOptions, build_step, find_neuron
 
 DT = 0.5e-3
-REFRACTORY = 2 * DT
+REFRACTORY_STEPS = 2
 CANDIDATES = 6000
 
 
@@ -55,6 +55,25 @@ class Solution:
     outputs: list[Tensor]
     final: list[Tensor]
     gradients: dict[str, Tensor]
+
+
+@functools.lru_cache(maxsize=64)
+def step_length(neuron: str) -> float:
+    """Seconds: ``DT``, or less for a neuron so fast that explicit methods would blow up."""
+    spec = find_neuron(neuron)
+    values = {spec.symbols[p.name]: sp.Float(p.default) for p in spec.parameters}
+    at_rest = {spec.symbols[s.name]: spec.expression(s.initial, s.name).subs(values) for s in spec.states}
+    states = [spec.symbols[name] for name in spec.state_names]
+    slopes = sp.Matrix([spec.expression(s.derivative, s.name).subs(values).subs(INPUT, 0) for s in spec.states])
+    # by differences: the derivatives of some functions are written for code, not for SymPy
+    rates = sp.lambdify(states, slopes)
+    rest = np.array([float(at_rest[state]) for state in states])
+    shift = 1e-6 * max(np.abs(rest).max(), 1e-3)
+    columns = [
+        (rates(*(rest + shift * e)) - rates(*(rest - shift * e))).ravel() / (2 * shift) for e in np.eye(len(rest))
+    ]
+    fastest = float(np.abs(np.linalg.eigvals(np.array(columns, dtype=float))).max())
+    return min(DT, 0.2 / fastest) if fastest else DT
 
 
 def _size(spec: NeuronSpec, name: str, resting: Tensor) -> float:
@@ -102,7 +121,7 @@ def _search(base: StepOptions, per_neuron: bool, steps: int, batch: int, neurons
         at_threshold = sp.lambdify([spec.symbols[n] for n in names], threshold)(*state, *parameters.values())
         k = spec.state_names.index(spec.membrane)
         state[k] = state[k] + (at_threshold - state[k]) * torch.as_tensor(random.uniform(0, 0.95, shape))
-    values = list(coefficients.coefficients(step, parameters, DT).values())
+    values = list(coefficients.coefficients(step, parameters, step_length(base.neuron)).values())
     outputs, _ = reference.run(step, x, state, values)
     traces = torch.stack(outputs[1:])
     # neither so small that an input does nothing, nor so large that everything else is lost in rounding
@@ -143,7 +162,8 @@ def solve(
     x = problem.x.clone().requires_grad_()
     state = {name: problem.state[name].clone().requires_grad_() for name in step.states}
     parameters = {name: value.clone().requires_grad_(learn) for name, value in problem.parameters.items()}
-    values = coefficients.coefficients(step, parameters, DT, REFRACTORY if options.refractory else 0.0)
+    dt = step_length(options.neuron)
+    values = coefficients.coefficients(step, parameters, dt, REFRACTORY_STEPS * dt if options.refractory else 0.0)
     packed = choose.pack(options.key(), list(values.values()), x)
     outputs, final = choose.run_neuron(step, x, list(state.values()), packed, backend, recompute)
     random = torch.Generator().manual_seed(3)
@@ -199,7 +219,13 @@ def contract() -> types.SimpleNamespace:
         return _search(base, per_neuron, steps, batch, neurons)
 
     return types.SimpleNamespace(
-        problem=problem, solve=solve, compare=compare, relative_error=relative_error, dt=DT, refractory=REFRACTORY
+        problem=problem,
+        solve=solve,
+        compare=compare,
+        relative_error=relative_error,
+        dt=DT,
+        refractory=REFRACTORY_STEPS * DT,
+        step_length=step_length,
     )
 
 

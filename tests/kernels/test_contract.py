@@ -91,7 +91,9 @@ def test_every_choice_changes_something(contract, neuron, method, form, reset):
         other = contract.solve(problem, StepOptions(neuron, method, form, reset, **choice), "reference")
         return max(contract.relative_error(other.gradients[k], truth.gradients[k]) for k in truth.gradients)
 
-    assert changed(detach_reset=True) > 1e-6
+    # an action potential that ends by itself is not reset, so there is nothing to detach
+    if spec.resets[reset] != spec.membrane:
+        assert changed(detach_reset=True) > 1e-6
     assert changed(refractory=True) > 1e-6
     for surrogate in {*surrogates(neuron)} - {"arctan"} if reset == spec.default_reset else ():
         assert changed(**surrogate_options(surrogate)) > 1e-6, surrogate

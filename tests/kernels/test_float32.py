@@ -14,7 +14,7 @@ NAMES = registry.names("neurons")
 
 
 def packed_for(contract, step, problem, x):
-    values = coefficients.coefficients(step, problem.parameters, contract.dt)
+    values = coefficients.coefficients(step, problem.parameters, contract.step_length(step.options.neuron))
     return choose.pack(step.options.key(), list(values.values()), x)
 
 

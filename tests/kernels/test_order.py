@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from spikelab import nn, registry
 from spikelab.neurons.discretise import INPUTS, METHODS, CannotDiscretise, discretise
 from spikelab.neurons.spec import INPUT, NeuronSpec
 
-DURATION = 20e-3
+LONGEST = 20e-3
 
 
 def without_threshold(name: str) -> NeuronSpec:
@@ -34,9 +34,9 @@ def right_hand_side(spec: NeuronSpec, parameters: dict[str, float]):
     return lambda y, x: np.array(function(*y, x), dtype=np.longdouble)
 
 
-def runge_kutta(derivative, start: np.ndarray, x: float, steps: int) -> np.ndarray:
+def runge_kutta(derivative, start: np.ndarray, x: float, duration: float, steps: int) -> np.ndarray:
     """Fourth order at a step far below every method's, in extended precision."""
-    y, h = start.astype(np.longdouble), np.longdouble(DURATION) / steps
+    y, h = start.astype(np.longdouble), np.longdouble(duration) / steps
     for _ in range(steps):
         a = derivative(y, x)
         b = derivative(y + h / 2 * a, x)
@@ -46,30 +46,47 @@ def runge_kutta(derivative, start: np.ndarray, x: float, steps: int) -> np.ndarr
     return y
 
 
-def start_and_input(spec: NeuronSpec, parameters: dict[str, float]) -> tuple[np.ndarray, float]:
+@dataclass(frozen=True)
+class Course:
+    """From where, with what input, and for how many seconds the equations are followed."""
+
+    start: np.ndarray
+    x: float
+    duration: float
+    fastest: float
+
+
+def course(spec: NeuronSpec, parameters: dict[str, float]) -> Course:
     """A state off its rest and an input of a size that moves it, found from the equations alone."""
     values = {spec.symbols[name]: value for name, value in parameters.items()}
     resting = np.array([float(sp.sympify(spec.expression(s.initial, s.name)).subs(values)) for s in spec.states])
     derivative = right_hand_side(spec, parameters)
     membrane = spec.state_names.index(spec.membrane)
     size = max(abs(resting[membrane]), 1.0 if spec.states[membrane].unit == "1" else 0.0)
-    # an input that alone would move the membrane, or what drives it, by a tenth of its size
-    per_input = np.abs(derivative(resting, 1.0) - derivative(resting, 0.0)).max() * DURATION
-    x = 0.1 * size / float(per_input)
     start = resting.copy()
-    start[membrane] += 0.05 * size
+    start[membrane] += 0.04 * size
     for k, state in enumerate(spec.states):
         if k != membrane and state.unit == "1" and resting[k] == 0:
             start[k] = 0.3
-    return start, x
+    # twenty of the shortest time constants are enough to see an error grow
+    fastest = fastest_rate(derivative, start)
+    duration = min(LONGEST, 20 / fastest) if fastest else LONGEST
+    # an input that alone would move the membrane, or what drives it, by a tenth of its size
+    per_input = np.abs(derivative(resting, 1.0) - derivative(resting, 0.0)).max() * duration
+    return Course(start, 0.1 * size / float(per_input), duration, fastest)
 
 
-def layer_at_end(spec, parameters, method, dt, start, x, input_form="current"):
-    layer = nn.Neuron(spec, dt=dt, method=method, input_form=input_form, backend="reference", **parameters)
-    steps = round(DURATION / dt)
-    size = x if input_form == "current" else x * dt
-    state = {name: torch.tensor([value]) for name, value in zip(spec.state_names, start, strict=True)}
-    _, final = layer(torch.full((steps, 1), size, dtype=torch.float64), state)
+def fastest_rate(derivative, start: np.ndarray) -> float:
+    """Largest eigenvalue of the equations at the start, per second, by finite differences."""
+    step = 1e-6 * np.abs(start).max() * np.eye(len(start))
+    columns = [(derivative(start + e, 0.0) - derivative(start - e, 0.0)) / (2 * e.max()) for e in step]
+    return float(np.abs(np.linalg.eigvals(np.array(columns, dtype=float))).max())
+
+
+def layer_at_end(spec, parameters, method, course, steps):
+    layer = nn.Neuron(spec, dt=course.duration / steps, method=method, backend="reference", **parameters)
+    state = {name: torch.tensor([value]) for name, value in zip(spec.state_names, course.start, strict=True)}
+    _, final = layer(torch.full((steps, 1), course.x, dtype=torch.float64), state)
     return np.array([final[name].item() for name in spec.state_names])
 
 
@@ -94,21 +111,13 @@ def solves_exactly(spec: NeuronSpec, method: str) -> bool:
     return jacobian.is_zero_matrix
 
 
-def fastest_rate(spec: NeuronSpec, parameters: dict[str, float], start: np.ndarray, x: float) -> float:
-    """Largest eigenvalue of the equations at the start, per second, by finite differences; at least 1 / duration."""
-    derivative, size = right_hand_side(spec, parameters), 1e-6 * np.abs(start).max()
-    columns = [
-        (derivative(start + size * e, x) - derivative(start - size * e, x)) / (2 * size) for e in np.eye(len(start))
-    ]
-    return max(1 / DURATION, float(np.abs(np.linalg.eigvals(np.array(columns, dtype=float))).max()))
-
-
 @pytest.mark.parametrize(("name", "method"), applicable())
 def test_order_is_as_declared(name, method):
     spec = without_threshold(name)
     parameters = {p.name: p.default for p in spec.parameters}
-    start, x = start_and_input(spec, parameters)
-    truth = runge_kutta(right_hand_side(spec, parameters), start, x, 4000)
+    followed = course(spec, parameters)
+    start = followed.start
+    truth = runge_kutta(right_hand_side(spec, parameters), start, followed.x, followed.duration, 4000)
     size = np.abs(truth - start) + 1e-3 * np.abs(truth) + 1e-30
     assert np.all(np.abs(truth - start) > 0), "nothing moves, so nothing is measured"
     order = METHODS[method]
@@ -118,15 +127,13 @@ def test_order_is_as_declared(name, method):
         steps = np.array([320, 640, 1280, 2560])
     else:
         # where the fastest state is resolved, and its error still stands out from rounding
-        steps = math.ceil(2 * DURATION * fastest_rate(spec, parameters, start, x)) * np.array([4, 8, 16, 32])
-    errors = np.array(
-        [np.abs((layer_at_end(spec, parameters, method, DURATION / n, start, x) - truth) / size).max() for n in steps],
-        dtype=float,
-    )
+        steps = max(2, math.ceil(2 * followed.duration * followed.fastest)) * np.array([4, 8, 16, 32])
+    found = [layer_at_end(spec, parameters, method, followed, n) for n in steps]
+    errors = np.array([np.abs((value - truth) / size).max() for value in found], dtype=float)
     if order is None or solves_exactly(spec, method):
         assert errors.max() < 1e-11, errors
         return
-    slope = np.polyfit(np.log(DURATION / steps), np.log(errors), 1)[0]
+    slope = np.polyfit(np.log(1 / steps), np.log(errors), 1)[0]
     assert abs(slope - order) < 0.1, f"measured {slope:.3f}, errors {errors}"
 
 
