@@ -22,7 +22,7 @@ _NONE = -(1 << 40)
 def _visit_targets(
     low: Any, high: Any, cursors: Any, targets: Any, writes: Any, degrees: Any, offset: Any, distinct: Any, key: Any
 ) -> None:
-    chosen = np.empty(degrees.max(), np.int64)
+    chosen = np.empty(degrees.max() if degrees.size else 0, np.int64)
     stamps = np.zeros(cursors.size if distinct else 0, np.int64)
     for target in range(low, high):
         degree = degrees[target if degrees.size > 1 else 0]
@@ -49,7 +49,7 @@ def connect_in_degrees(
     rule: str, ends: Ends, degrees: np.ndarray, autapses: bool, multapses: bool, key: np.uint64
 ) -> Connectivity:
     """Random senders for every target: ``degrees`` int64 [target_size], or [1] for the same number for all."""
-    synapses = int(degrees.sum()) if degrees.size > 1 else int(degrees[0]) * ends.target_size
+    synapses = int(degrees.sum()) * (1 if degrees.size == ends.target_size else ends.target_size)
     check_size(rule, ends.source_size, ends.target_size, synapses)
     offset = _NONE if autapses or ends.offset is None else ends.offset
 

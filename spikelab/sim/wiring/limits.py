@@ -9,6 +9,8 @@ from spikelab.sim.wiring.connectivity import target_dtype
 
 #: Most synapses of one projection: places of synapses are kept as 32-bit numbers.
 MOST_SYNAPSES = (1 << 31) - 1
+#: Less memory than this is not asked after.
+_LITTLE = 1 << 26
 
 
 def free_memory() -> int | None:
@@ -62,7 +64,7 @@ def check_size(rule: str, source_size: int, target_size: int, synapses: float) -
             "connect fewer, or split the source into several projections"
         )
     needed = synapses * target_dtype(target_size).itemsize + 16 * source_size
-    free = free_memory()
+    free = free_memory() if needed > _LITTLE else None
     if free is not None and needed > free:
         raise MemoryError(
             f"{sizes}, which take {needed / 1e9:.3g} GB, and {free / 1e9:.3g} GB of memory are free; connect fewer"
