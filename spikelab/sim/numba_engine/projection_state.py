@@ -33,12 +33,12 @@ class ProjectionState:
 
     def kernel(self) -> int:
         """Address of the compiled kernel."""
-        index = self.synapses.connectivity.targets.dtype.type
-        delay = None if np.ndim(self.synapses.delays) == 0 else self._delays.dtype.type
-        return delivery_kernel(self._weights.dtype.type, index, np.ndim(self.synapses.weights) == 0, delay)
+        index = self.synapses.connectivity.targets.dtype.name
+        delay = None if np.ndim(self.synapses.delays) == 0 else self._delays.dtype.name
+        return delivery_kernel(self._weights.dtype.name, index, np.ndim(self.synapses.weights) == 0, delay)
 
-    def deliver(self, bounds: np.ndarray, log: SpikeLog) -> Operation:
-        """The operation that takes a step's spikes to their targets.
+    def deliver(self, bounds: np.ndarray, log: SpikeLog) -> list[Operation]:
+        """The operations that take a step's spikes to their targets.
 
         Args:
             bounds: of the target population's threads.
@@ -49,25 +49,23 @@ class ProjectionState:
         if threads not in self._starts:
             # one thread count at a time: the table is as large as senders times threads
             self._starts = {threads: thread_starts(connectivity.starts, connectivity.targets, bounds)}
-        return operation(
-            self.kernel(),
-            {
-                "log": log.header,
-                "first": self.projection.source.first,
-                "senders": self.projection.source.size,
-                "starts": self._starts[threads],
-                "synapses": self.synapses.count,
-                "targets": connectivity.targets,
-                "weights": self._weights,
-                "delays": self._delays,
-                "ring": self._target.rings[self.projection.receptor],
-                "slots": self._target.slots,
-                "size": self._target.population.size,
-            },
-        )
+        entries: dict[str, int | np.ndarray] = {
+            "log": log.header,
+            "first": self.projection.source.first,
+            "senders": self.projection.source.size,
+            "starts": self._starts[threads],
+            "synapses": self.synapses.count,
+            "targets": connectivity.targets,
+            "weights": self._weights,
+            "delays": self._delays,
+            "ring": self._target.rings[self.projection.receptor],
+            "slots": self._target.slots,
+            "size": self._target.population.size,
+        }
+        return [operation(self.kernel(), entries)]
 
-    def weights(self) -> np.ndarray:
-        """The weights as they are now: [1] where one serves all synapses, else [synapses]."""
+    def weights(self, step: int = 0) -> np.ndarray:
+        """The weights at any step: [1] where one serves all synapses, else [synapses]."""
         return self._weights
 
     def state(self) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from spikelab.sim.monitors import RateMonitor, SpikeMonitor, StateMonitor, Weigh
 from spikelab.sim.numba_engine.driver import Driver, Operation, Operations
 from spikelab.sim.numba_engine.input_state import InputState
 from spikelab.sim.numba_engine.partition import bounds
+from spikelab.sim.numba_engine.plastic_state import AnyPlasticState, plastic_state
 from spikelab.sim.numba_engine.population_state import PopulationState
 from spikelab.sim.numba_engine.projection_state import ProjectionState
 from spikelab.sim.numba_engine.source_state import SourceState
@@ -21,10 +22,11 @@ from spikelab.sim.numba_engine.state_recorder import StateRecorder
 from spikelab.sim.numba_engine.table import operation
 from spikelab.sim.numba_engine.team import Team
 from spikelab.sim.random_numbers import stream_key
-from spikelab.sim.streams import STREAM_OF_INPUTS, STREAM_OF_SOURCES
+from spikelab.sim.streams import STREAM_OF_SOURCES
 
 if TYPE_CHECKING:
     from spikelab.sim.network import Network
+    from spikelab.sim.projection import Projection
 
 #: Seconds of wall time between two returns to Python: for progress, interruption and monitors.
 _TURN = 0.1
@@ -72,21 +74,16 @@ class NumbaSimulation:
             driven |= {each.receptor for each in network.inputs if each.target.population is population}
             slots = max([1, *(int(delays[each.number].max()) for each in arriving if each.number in delays)])
             self.populations[name] = PopulationState(population, network.dt, dtype, driven, slots)
-        self.projections = {
-            each.number: ProjectionState(
-                each, synapses[each.number], self.populations[each.target.population.name], dtype
+        self.projections: dict[int, ProjectionState | AnyPlasticState] = {}
+        for each in network.projections:
+            own, target = synapses[each.number], self.populations[each.target.population.name]
+            self.projections[each.number] = (
+                ProjectionState(each, own, target, dtype)
+                if each.plasticity is None
+                else plastic_state(each, own, target, network.dt, dtype, self.block)
             )
-            for each in network.projections
-        }
         self._inputs = [
-            InputState(
-                each,
-                self.populations[each.target.population.name],
-                network.dt,
-                dtype,
-                int(stream_key(network.seed, STREAM_OF_INPUTS + each.number)),
-            )
-            for each in network.inputs
+            InputState(each, self.populations[each.target.population.name], dtype) for each in network.inputs
         ]
         self._recorders: dict[int, StateRecorder] = {}
         self._driver = Driver()
@@ -178,7 +175,7 @@ class NumbaSimulation:
                     self._recorders[place].collect(first, reached)
                 elif isinstance(monitor, WeightMonitor):
                     if reached % monitor.every == 0:
-                        weights = self.projections[monitor.projection.number].weights()
+                        weights = self.projections[monitor.projection.number].weights(reached)
                         monitor.append(reached, np.broadcast_to(weights, monitor.count)[monitor.synapses])
                 else:
                     name = monitor.group.population.name
@@ -226,16 +223,20 @@ class NumbaSimulation:
         advance: list[Operation] = []
         for recorder in self._recorders.values():
             advance += recorder.operations(self._bounds[recorder.monitor.group.population.name])
+        plastic = [each for each in self.projections.values() if not isinstance(each, ProjectionState)]
+        for state in plastic:
+            advance += state.before(*self._ends(state.projection))
         for each in self._inputs:
             advance.append(each.advance(self._bounds[each.record.target.population.name]))
         for name in self.network.populations:
-            state = self.populations.get(name) or self.sources[name]
-            advance.append(state.advance(self._bounds[name], self._logs[name]))
+            neurons = self.populations.get(name) or self.sources[name]
+            advance.append(neurons.advance(self._bounds[name], self._logs[name]))
+        for state in plastic:
+            advance += state.after(*self._ends(state.projection))
         deliver: list[Operation] = []
         for projection in self.projections.values():
-            source, target = projection.projection.source.population.name, projection.projection.target.population.name
             if projection.synapses.count:
-                deliver.append(projection.deliver(self._bounds[target], self._logs[source]))
+                deliver += projection.deliver(*self._ends(projection.projection)[:2])
         for name, log in self._logs.items():
             entries: dict[str, int | np.ndarray] = {
                 "log": log.header,
@@ -245,7 +246,21 @@ class NumbaSimulation:
             deliver.append(operation(room_kernel(), entries))
         self._advance, self._deliver = Operations(advance), Operations(deliver)
 
+    def _ends(self, projection: Projection) -> tuple[np.ndarray, SpikeLog, SpikeLog]:
+        """The threads' bounds of the target, the log of the source, the log of the target."""
+        source, target = projection.source.population.name, projection.target.population.name
+        return self._bounds[target], self._logs[source], self._logs[target]
+
     # ---------------------------------------------------------------------------------------------------- the state
+
+    def values(self, population: str, state: str) -> np.ndarray:
+        """A state of every neuron, for reading and for changing, [size]."""
+        found = self.populations[population]
+        return found.states[state][: found.population.size]
+
+    def weights(self, number: int) -> np.ndarray:
+        """The weights of a projection as they are now, [1] or [synapses]."""
+        return self.projections[number].weights(self.steps_done)
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the coming steps depend on, by name."""

@@ -1,0 +1,159 @@
+"""What a plastic projection remembers for its targets, beside what its rows and synapses remember."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikelab.kernels.generated import load_generated
+from spikelab.sim.numba_engine.partition import padded
+from spikelab.sim.numba_engine.plastic_history import HistoryKernels
+from spikelab.sim.numba_engine.plastic_snapshot import SnapshotKernels, shortest_epoch
+from spikelab.sim.numba_engine.plastic_source import Layout, Lines
+from spikelab.sim.plasticity.constants import Constants
+from spikelab.sim.plasticity.spec import PlasticitySpec
+from spikelab.sim.plasticity.strategy import growth
+
+#: Spikes of a target that a list has room for, at least.
+_ROOM = 64
+#: Most steps between two visits of a row: bounds the tables of decays.
+_LONGEST = 4096
+#: Epochs whose sums are kept.
+_EPOCHS = 16
+
+
+#: Numbers of 64 bits in a cache line.
+_LINE = 8
+#: Threads that may have a number of their own.
+_THREADS = 512
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A strategy's memory.
+
+    Attributes:
+        order: the kernels that run at the beginning of a step, those of the targets alone with "*".
+        title: of the rule.
+        source: of the compiled module.
+        layout: of its kernels' tables.
+        lines: the rule's lines.
+        arrays: state that changes, by entry of the table.
+        fixed: the other entries that are the same for all parts of a projection.
+        of_synapses: entry -> the variable of each synapse that it holds, "" for none of the rule's own.
+    """
+
+    order: tuple[str, ...]
+    title: str
+    source: str
+    layout: Layout
+    lines: Lines
+    arrays: dict[str, np.ndarray]
+    fixed: dict[str, int | np.ndarray]
+    of_synapses: dict[str, str]
+
+    def kernels(self) -> Any:
+        """The compiled module."""
+        return load_generated(self.source, f"plasticity by {self.title[0].lower()}{self.title[1:]}")
+
+    def agree(self) -> None:
+        """Gives every thread the first one's numbers: all are equal, but new threads have none yet."""
+        if "base_" in self.arrays:
+            self.arrays["base_"][:] = self.arrays["base_"][0]
+
+
+def history_memory(
+    spec: PlasticitySpec,
+    numbers: Constants,
+    size: int,
+    dt: float,
+    dtype: np.dtype,
+    index: str,
+    block: int,
+    most: int,
+    interval: int,
+) -> Memory:
+    """Lists of the targets' spikes.
+
+    Args:
+        spec: the rule.
+        numbers: its constants.
+        size: of the target population.
+        dt: time step, seconds.
+        dtype: working precision.
+        index: type of the targets' numbers.
+        block: steps of the driver's blocks.
+        most: spikes that a neuron may emit in a block.
+        interval: steps between two actions of continuous terms, 0 for none.
+    """
+    kernels, long = HistoryKernels(spec, str(dtype), index), padded(size)
+    room = max(_ROOM, 1 << (2 * most - 1).bit_length()) if kernels.waits else 1
+    names = [*(each.name for each in spec.pre), *kernels.decaying]
+    steps = np.arange(_LONGEST + 2)
+    return Memory(
+        order=("sweep", "*begin", "arrive"),
+        title=spec.title,
+        source=kernels.source(),
+        layout=kernels.layout,
+        lines=kernels.lines,
+        arrays={
+            "requests_": np.full(2, -2, np.int64),
+            "base_": np.zeros(_LINE * _THREADS, np.int64),
+            "waiting_": np.zeros(long, np.int32),
+            "latest_": np.full(long, -1, np.int32),
+            "when_": np.zeros((long, room), np.int32),
+            **{f"before_{name}_": np.zeros((long, room), dtype) for name in kernels.listed},
+            **{f"post_{each.name}_": np.full(long, numbers.rest[each.name], dtype) for each in spec.post},
+        },
+        fixed={
+            "block_": block,
+            "longest_": _LONGEST,
+            "interval_": interval,
+            "room_": room,
+            "most_": most,
+            **{f"factor_{each.name}_": _factor(numbers.tau[each.name], dt, dtype) for each in spec.post},
+            **{f"decay_{name}_": _decays(numbers.tau[name], dt, steps, dtype) for name in names},
+        },
+        of_synapses={f"variable_{each.name}_": each.name for each in spec.synapse},
+    )
+
+
+def snapshot_memory(
+    spec: PlasticitySpec, numbers: Constants, size: int, dt: float, dtype: np.dtype, index: str
+) -> Memory:
+    """Running sums of the targets; arguments as for ``history_memory``."""
+    found = growth(spec, numbers, dt)
+    kernels, long = SnapshotKernels(spec, found, str(dtype), index), padded(size)
+    return Memory(
+        order=("*begin", "sweep", "arrive"),
+        title=spec.title,
+        source=kernels.source(),
+        layout=kernels.layout,
+        lines=kernels.lines,
+        arrays={
+            **{f"post_{each.name}_": np.full(long, numbers.rest[each.name], dtype) for each in spec.post},
+            **{f"sum_{name}_": np.zeros(long, dtype) for name in kernels.terms},
+            **{f"closed_{name}_": np.zeros((_EPOCHS, long), dtype) for name in kernels.terms},
+        },
+        fixed={
+            "epoch_": shortest_epoch(dict(numbers.tau), found, dt),
+            "kept_": _EPOCHS,
+            **{f"factor_{each.name}_": _factor(numbers.tau[each.name], dt, dtype) for each in spec.post},
+            **{f"rate_{each.name}_": np.array([-dt / numbers.tau[each.name]]) for each in spec.pre},
+        },
+        of_synapses={f"snapshot_{name}_": "" for name in kernels.terms},
+    )
+
+
+def _factor(tau: float, dt: float, dtype: np.dtype) -> np.ndarray:
+    """Decay in one step, [1]."""
+    return np.array([np.exp(-dt / tau)], dtype)
+
+
+def _decays(tau: float, dt: float, steps: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Decay in each number of steps; numbers too small to matter are zero, as such numbers are slow."""
+    found = np.exp(-steps * dt / tau)
+    found[found < 1e-30] = 0
+    return found.astype(dtype)

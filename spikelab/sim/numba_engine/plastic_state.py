@@ -1,0 +1,279 @@
+"""The synapses of a plastic projection, ready to run."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikelab.sim.numba_engine.delivery import thread_starts
+from spikelab.sim.numba_engine.driver import Operation
+from spikelab.sim.numba_engine.plastic_memory import history_memory, snapshot_memory
+from spikelab.sim.numba_engine.plastic_sender import SenderState
+from spikelab.sim.numba_engine.population_state import PopulationState
+from spikelab.sim.numba_engine.spike_log import SpikeLog
+from spikelab.sim.numba_engine.table import operation
+from spikelab.sim.plasticity.choice import Plasticity
+from spikelab.sim.plasticity.constants import Constants
+from spikelab.sim.plasticity.strategy import choose
+from spikelab.sim.projection import Projection, Synapses
+
+#: Delays that the synapses of one projection may have; each takes a set of rows of its own.
+MOST_DELAYS = 256
+#: Calls a kernel from Python.
+_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+@dataclass(eq=False)
+class Part:
+    """The synapses of one delay: for them a sender's trace is the same.
+
+    Attributes:
+        delay: steps.
+        places: of its synapses among all of the projection, int64 [synapses]; None: all.
+        starts: where each sender's row begins, int64 [senders + 1].
+        targets: uint16 or uint32 [synapses].
+        arrays: entry of the table -> values of synapses [synapses], or of rows [threads, senders].
+    """
+
+    delay: int
+    places: np.ndarray | None
+    starts: np.ndarray
+    targets: np.ndarray
+    arrays: dict[str, np.ndarray]
+
+
+class PlasticState:
+    """The synapses of a projection whose weights change.
+
+    Args:
+        projection: what it is built from.
+        synapses: their arrays; weights are the initial ones.
+        target: the target population.
+        numbers: the rule's constants.
+        dt: time step, seconds.
+        dtype: working precision.
+        block: steps of the driver's blocks.
+        execution: how to run the rule: "snapshot" or "history".
+
+    Attributes:
+        execution: how the rule is run: "snapshot" or "history".
+        history: steps that the senders' log has to reach back.
+    """
+
+    def __init__(
+        self,
+        projection: Projection,
+        synapses: Synapses,
+        target: PopulationState,
+        numbers: Constants,
+        dt: float,
+        dtype: np.dtype,
+        block: int,
+        execution: str,
+    ):
+        self.projection, self.synapses, self._target, self._dtype = projection, synapses, target, dtype
+        assert isinstance(projection.plasticity, Plasticity)
+        self._spec = spec = projection.plasticity.rule
+        self._numbers, self.execution = numbers, execution
+        size, index = target.population.size, str(synapses.connectivity.targets.dtype)
+        interval = self._steps_of_interval(dt)
+        self._memory = (
+            snapshot_memory(spec, numbers, size, dt, dtype, index)
+            if execution == "snapshot"
+            else history_memory(spec, numbers, size, dt, dtype, index, block, target.most_in(block), interval)
+        )
+        self._constants = np.array([self._numbers.of(name, dt) for name in self._memory.lines.constants()], dtype)
+        self.parts = self._split()
+        self.history = max((part.delay for part in self.parts), default=0)
+        self._signal = (np.zeros(1, np.int64), np.zeros(1, dtype))
+        self._bounds = np.zeros(0, np.int64)
+        self._starts: list[np.ndarray] = []
+
+    # -------------------------------------------------------------------------------------------------- what it runs
+
+    def before(self, bounds: np.ndarray, log: SpikeLog, target_log: SpikeLog) -> list[Operation]:
+        """The operations at the beginning of a step: what the rule does in time, and spikes that arrive.
+
+        Args:
+            bounds: of the target population's threads.
+            log: of the source population; must reach ``history`` steps back.
+            target_log: of the target population.
+        """
+        self._share_out(bounds)
+        kernels, found = self._memory.kernels(), []
+        tables = [self._entries(place, log, target_log) for place in range(len(self.parts))]
+        for name in self._memory.order:
+            chosen = tables[:1] if name.startswith("*") else tables
+            found += [operation(int(getattr(kernels, name.strip("*")).address), each) for each in chosen]
+        return found
+
+    def after(self, bounds: np.ndarray, log: SpikeLog, target_log: SpikeLog) -> list[Operation]:
+        """The operations that follow the targets' own spikes of a step."""
+        self._share_out(bounds)
+        address = int(self._memory.kernels().after.address)
+        return [operation(address, self._entries(0, log, target_log))] if self.parts else []
+
+    def deliver(self, bounds: np.ndarray, log: SpikeLog) -> list[Operation]:
+        """None: spikes are kept until they arrive."""
+        return []
+
+    def _share_out(self, bounds: np.ndarray) -> None:
+        """Gives each thread its part of every row, and a copy of what is remembered for rows."""
+        if np.array_equal(bounds, self._bounds):
+            return
+        self._bounds, threads = bounds.copy(), bounds.size - 1
+        self._starts = [thread_starts(part.starts, part.targets, bounds) for part in self.parts]
+        for part in self.parts:
+            for name in self._row_names():
+                part.arrays[name] = np.repeat(part.arrays[name][:1], threads, axis=0)
+        self._memory.agree()
+
+    def _row_names(self) -> list[str]:
+        return ["since_", *(f"pre_{each.name}_" for each in self._spec.pre)]
+
+    def _entries(self, place: int, log: SpikeLog, target_log: SpikeLog) -> dict[str, int | np.ndarray]:
+        """The kernels' table of a part."""
+        group, source, part = self.projection.target, self.projection.source, self.parts[place]
+        values: dict[str, int | np.ndarray] = {
+            "target_log_": target_log.header,
+            "size_": group.population.size,
+            "first_": group.first,
+            "last_": group.first + group.size,
+            "bounds_": self._bounds,
+            "constants_": self._constants,
+            "log_": log.header,
+            "delay_": part.delay,
+            "source_first_": source.first,
+            "senders_": source.size,
+            "synapses_": part.targets.size,
+            "slots_": self._target.slots,
+            "starts_": self._starts[place],
+            "targets_": part.targets,
+            "ring_": self._target.rings[self.projection.receptor],
+            **self._memory.fixed,
+            **self._memory.arrays,
+            **part.arrays,
+        }
+        if "signals_" in self._memory.layout.entries:
+            values["signal_steps_"], values["signal_values_"] = self._signal
+            values["signals_"] = self._signal[0].size
+        return self._memory.layout.table(values)
+
+    # --------------------------------------------------------------------------------------------- what can be asked
+
+    def weights(self, step: int) -> np.ndarray:
+        """The weights at the beginning of a step, the present one, [synapses]; nothing is changed by asking."""
+        return self._brought(step, "weights_")
+
+    def variable(self, name: str, step: int) -> np.ndarray:
+        """A variable of the synapses at the beginning of the present step, [synapses]."""
+        entries = {variable: entry for entry, variable in self._memory.of_synapses.items() if variable}
+        if name not in entries:
+            raise ValueError(
+                f"{self.projection}: {self._spec.name} has no variable {name!r} of synapses; it has "
+                f"{', '.join(['w', *entries])}"
+            )
+        return self._brought(step, entries[name])
+
+    def _brought(self, step: int, entry: str) -> np.ndarray:
+        """An entry of all synapses, in their own order, after all that waits has been applied to a copy."""
+        result = np.empty(self.synapses.count, self._dtype)
+        for place, part in enumerate(self.parts):
+            arrays = part.arrays
+            if step > 0 and self._bounds.size:
+                arrays = {name: part.arrays[name].copy() for name in ("weights_", *self._memory.of_synapses)}
+                # this call reads of the logs nothing but the number of threads
+                log = SpikeLog(0, self._bounds.size - 1, 1, 1)
+                entries = {**self._entries(place, log, log), **arrays}
+                table = operation(0, self._memory.layout.table(entries)).table
+                flush = _KERNEL(int(self._memory.kernels().flush.address))
+                for thread in range(self._bounds.size - 1):
+                    flush(table.ctypes.data, thread, step)
+            result[slice(None) if part.places is None else part.places] = arrays[entry]
+        return result
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that a checkpoint has to keep."""
+        found = {f"targets/{name}": array for name, array in self._memory.arrays.items()}
+        for place, part in enumerate(self.parts):
+            rows = set(self._row_names())
+            found |= {f"{place}/{n}": (each[:1] if n in rows else each) for n, each in part.arrays.items()}
+        return found
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """The inverse of ``state``."""
+        for name, array in self._memory.arrays.items():
+            array[...] = state[f"targets/{name}"]
+        self._memory.agree()
+        for place, part in enumerate(self.parts):
+            for name, array in part.arrays.items():
+                array[...] = state[f"{place}/{name}"]
+
+    def set_modulator(self, value: float) -> None:
+        """Sets the signal that reaches all synapses alike, from now on."""
+        if not self._spec.modulated:
+            raise ValueError(f"{self.projection}: {self._spec.name} has no modulator")
+        if not np.isfinite(value):
+            raise ValueError(f"{self.projection}: modulator = {value} must be finite")
+        self._signal[1][:] = value
+
+    # ------------------------------------------------------------------------------------------------------ building
+
+    def _steps_of_interval(self, dt: float) -> int:
+        interval = self._numbers.interval
+        steps = round(interval / dt)
+        if interval and (steps < 1 or abs(steps * dt - interval) > 1e-6 * interval):
+            raise ValueError(
+                f"{self.projection}: {self._spec.interval} = {interval:g} s must be a whole number of steps of {dt:g} s"
+            )
+        return steps
+
+    def _split(self) -> list[Part]:
+        """One part for each delay that occurs."""
+        connectivity, delays = self.synapses.connectivity, np.asarray(self.synapses.delays)
+        weights = np.ascontiguousarray(
+            np.broadcast_to(np.asarray(self.synapses.weights, self._dtype), (self.synapses.count,))
+        ).copy()
+        self._numbers.check_weights(weights, f"{self.projection}: {self._spec.name}")
+        kinds = np.unique(delays) if self.synapses.count else delays.reshape(-1)[:1]
+        if kinds.size > MOST_DELAYS:
+            raise ValueError(
+                f"{self.projection}: {kinds.size} different delays; a plastic projection takes up to {MOST_DELAYS}. "
+                f"Round the delays, or give one to all"
+            )
+        parts = []
+        for delay in kinds:
+            places = None if kinds.size == 1 else np.flatnonzero(delays == delay)
+            starts = connectivity.starts if places is None else np.searchsorted(places, connectivity.starts)
+            arrays = {"weights_": weights if places is None else weights[places]}
+            targets = connectivity.targets if places is None else connectivity.targets[places]
+            arrays |= {name: np.zeros(targets.size, self._dtype) for name in self._memory.of_synapses}
+            senders = self.projection.source.size
+            arrays["since_"] = np.zeros((1, senders), np.int64)
+            for each in self._spec.pre:
+                arrays[f"pre_{each.name}_"] = np.full((1, senders), self._numbers.rest[each.name], self._dtype)
+            parts.append(Part(int(delay), places, starts.astype(np.int64), targets, arrays))
+        return parts
+
+
+AnyPlasticState = PlasticState | SenderState
+
+
+def plastic_state(
+    projection: Projection, synapses: Synapses, target: PopulationState, dt: float, dtype: np.dtype, block: int
+) -> AnyPlasticState:
+    """The state that runs a projection's rule in the fastest way, or the one asked for.
+
+    Raises:
+        ValueError: for a rule or values that cannot be run.
+    """
+    choice = projection.plasticity
+    assert isinstance(choice, Plasticity)
+    unit = target.population.receptors[projection.receptor]
+    numbers = choice.constants(unit, str(projection))
+    execution = choose(choice.rule, numbers, dt, choice.execution)
+    if execution == "per_sender":
+        return SenderState(projection, synapses, target, numbers, dt, dtype)
+    return PlasticState(projection, synapses, target, numbers, dt, dtype, block, execution)

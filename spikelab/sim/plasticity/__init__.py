@@ -1,0 +1,1 @@
+"""How weights change: rules as equations, and the choice of one with values."""
