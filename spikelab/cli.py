@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 import spikelab
-from spikelab import settings, settings_hardware
+from spikelab import settings, settings_hardware, settings_simulation
 from spikelab.registry import suggestion
 
 
@@ -58,6 +58,9 @@ COMMANDS = {
     ),
     "quantise": Command(
         settings_hardware.QuantiseRun, "spikelab.report.quantise:quantise", "spikelab.report.hardware_text:quantised"
+    ),
+    "simulate": Command(
+        settings_simulation.Simulate, "spikelab.report.simulate:simulate", "spikelab.report.simulate:simulated"
     ),
     "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data"),
     "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data"),
@@ -311,10 +314,10 @@ def _report(name: str, error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):  # the reader of a pipe, such as head, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) and kind != "SimulationInterrupted":
         print(f"\nspikelab {name}: interrupted", file=sys.stderr)
         return 130
-    if kind == "TrainingInterrupted":
+    if kind in ("TrainingInterrupted", "SimulationInterrupted"):
         print(f"\nspikelab {name}: {message}", file=sys.stderr)
         return 130
     if isinstance(error, UsageError) or kind == "SettingsError":

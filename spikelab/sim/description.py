@@ -16,7 +16,7 @@ receptors.excitatory = { model = "exponential_current", tau_syn = "5 ms" }
 [[projections]]
 source = "cells[:3200]"
 target = "cells"
-wiring = { rule = "fixed_probability", probability = 0.02 }
+wiring = { rule = "fixed_probability", p = 0.02 }
 receptor = "excitatory"
 weight = "16.2 pA"
 delay = "1.5 ms"

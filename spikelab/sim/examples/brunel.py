@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from spikelab.sim.choices import Receptor
+from spikelab.sim.distributions import Uniform
 from spikelab.sim.inputs import PoissonInput
 from spikelab.sim.network import Network
 from spikelab.sim.units import ms, mV, si
@@ -19,6 +20,7 @@ def brunel(
     eta: float = 2.0,
     weight: Any = 0.1 * mV,
     delay: Any = 1.5 * ms,
+    v_reset: Any = 10 * mV,
     plastic: bool = False,
     dt: Any = 0.1 * ms,
     seed: int = 0,
@@ -36,6 +38,7 @@ def brunel(
         eta: outside input relative to the threshold's.
         weight: jump of the membrane by an excitatory spike.
         delay: of all synapses.
+        v_reset: potential after a spike; NEST's example of the same name takes 0.
         plastic: whether synapses among excitatory neurons follow additive pair STDP.
         dt: time step.
         seed: of wiring and input.
@@ -52,9 +55,10 @@ def brunel(
         tau_mem=tau_mem,
         v_leak=0 * mV,
         v_threshold=threshold,
-        v_reset=10 * mV,
+        v_reset=v_reset,
         refractory=2 * ms,
         receptors={"spikes": Receptor("delta")},
+        initial={"v": Uniform(0 * mV, threshold)},
     )
     count, excitatory_degree = neurons * 4 // 5, in_degree * 4 // 5
     excitatory, inhibitory = cells[:count], cells[count:]
