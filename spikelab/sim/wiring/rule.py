@@ -82,7 +82,7 @@ class Wiring(ABC):
             np.uint64(key),
             int(offset) if same else None,
             # numba's own function would start its threads and change the number of torch's
-            int(config.NUMBA_NUM_THREADS) if threads is None else max(1, threads),
+            int(config.NUMBA_NUM_THREADS) if threads is None else max(1, threads),  # type: ignore[attr-defined]
             source_positions,
             target_positions,
         )
