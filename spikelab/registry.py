@@ -45,8 +45,42 @@ TABLES: dict[str, dict[str, str]] = {
         "exponential_conductance": "spikelab.neurons.conductance_receptors:ExponentialConductance",
         "alpha_conductance": "spikelab.neurons.conductance_receptors:AlphaConductance",
     },
+    "wiring": {
+        "one_to_one": "spikelab.sim.wiring:OneToOne",
+        "all_to_all": "spikelab.sim.wiring:AllToAll",
+        "fixed_probability": "spikelab.sim.wiring:FixedProbability",
+        "fixed_in_degree": "spikelab.sim.wiring:FixedInDegree",
+        "fixed_out_degree": "spikelab.sim.wiring:FixedOutDegree",
+        "fixed_total_number": "spikelab.sim.wiring:FixedTotalNumber",
+        "distance_dependent": "spikelab.sim.wiring:DistanceDependent",
+        "explicit": "spikelab.sim.wiring:Explicit",
+    },
+    "distributions": {
+        "uniform": "spikelab.sim.distributions:Uniform",
+        "normal": "spikelab.sim.distributions:Normal",
+        "truncated_normal": "spikelab.sim.distributions:TruncatedNormal",
+        "log_normal": "spikelab.sim.distributions:LogNormal",
+        "exponential": "spikelab.sim.distributions:Exponential",
+        "choice": "spikelab.sim.distributions:Choice",
+    },
+    "inputs": {
+        "poisson": "spikelab.sim.inputs:PoissonInput",
+        "noise": "spikelab.sim.inputs:NoiseCurrent",
+        "steps": "spikelab.sim.inputs:StepCurrent",
+    },
+    "spike_sources": {
+        "poisson": "spikelab.sim.sources:PoissonSource",
+        "spike_array": "spikelab.sim.sources:SpikeArray",
+    },
+    "networks": {
+        "vogels_abbott": "spikelab.sim.examples.vogels_abbott:vogels_abbott",
+        "brunel": "spikelab.sim.examples.brunel:brunel",
+        "izhikevich_2003": "spikelab.sim.examples.izhikevich_2003:izhikevich_2003",
+        "microcircuit": "spikelab.sim.examples.microcircuit:microcircuit",
+    },
     "engines": {
         "numba": "spikelab.sim.numba_engine.simulation:NumbaSimulation",
+        "event_driven": "spikelab.sim.event_driven.engine:EventDrivenSimulation",
     },
     "backends": {
         "c99": "spikelab.hw.backends.c99.backend:C99",

@@ -1,4 +1,4 @@
-"""A network as tables of text: what a methods section has to say (Nordlie, Gewaltig and Plesser 2009, PLoS Comput Biol 5)."""
+"""A network as text: what a methods section has to say (Nordlie, Gewaltig and Plesser 2009, PLoS Comput Biol 5)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def describe(network: Network) -> str:
         lines.append("    " + ", ".join(parts))
     if network.inputs:
         lines += ["", "Inputs:"]
-    lines += [f"    {type(each.input).__name__} into {each.target}, receptor {each.receptor}" for each in network.inputs]
+    for record in network.inputs:
+        lines.append(f"    {type(record.input).__name__} into {record.target}, receptor {record.receptor}")
     return "\n".join(lines)
 
 
@@ -50,7 +51,7 @@ def _population(population: Population) -> list[str]:
         lines += [f"    on a spike {each.name} <- {each.after_spike}" for each in spec.states if each.after_spike]
     if population.refractory:
         lines.append(f"    refractory for {show(population.refractory, 's')}")
-    units = {each.name: each.unit for each in (*spec.parameters, *spec.states)}
+    units = {each.name: each.unit for each in spec.parameters} | {each.name: each.unit for each in spec.states}
     lines += _named(population.parameters, units, "    ")
     lines += _named(population.initial, units, "    starts at ")
     return lines

@@ -8,6 +8,7 @@ from spikelab.sim.choices import Receptor
 from spikelab.sim.distributions import Uniform
 from spikelab.sim.inputs import PoissonInput
 from spikelab.sim.network import Network
+from spikelab.sim.plasticity.choice import Plasticity
 from spikelab.sim.units import ms, mV, si
 from spikelab.sim.wiring import FixedInDegree
 
@@ -63,8 +64,6 @@ def brunel(
     count, excitatory_degree = neurons * 4 // 5, in_degree * 4 // 5
     excitatory, inhibitory = cells[:count], cells[count:]
     if plastic:
-        from spikelab.sim.plasticity.choice import Plasticity
-
         rule = Plasticity("pair_stdp", a_plus=0.005, a_minus=0.00525, w_max=2 * jump)
         network.projection(
             excitatory,

@@ -9,6 +9,7 @@ import numpy as np
 from spikelab.sim.distributions import Uniform
 from spikelab.sim.inputs import NoiseCurrent
 from spikelab.sim.network import Network
+from spikelab.sim.plasticity.choice import Plasticity
 from spikelab.sim.units import ms
 from spikelab.sim.wiring import AllToAll, FixedOutDegree
 
@@ -59,9 +60,7 @@ def izhikevich_2003(
     strongest = (0.5, -1.0) if out_degree is None else (3.0, -6.0)
     rule = None
     if plastic:
-        from spikelab.sim.plasticity.choice import Plasticity
-
-        rule = Plasticity("pair_stdp", a_plus=0.01 * strongest[0], a_minus=0.0105 * strongest[0], w_max=strongest[0])
+        rule = Plasticity("pair_stdp", a_plus=0.02, a_minus=0.021, w_max=strongest[0])
     network.projection(excitatory, cells, wiring, receptor="current", weight=Uniform(0, strongest[0]), plasticity=rule)
     network.projection(inhibitory, cells, wiring, receptor="current", weight=Uniform(strongest[1], 0))
     network.input(excitatory, NoiseCurrent(standard_deviation=5.0))

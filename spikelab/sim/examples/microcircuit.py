@@ -47,8 +47,8 @@ def microcircuit(
 ) -> Network:
     """The circuit with ``scale`` times the neurons, and ``scale`` times the synapses of each.
 
-    Lost synapses are made up for as van Albada, Helias and Diesmann (2015, PLoS Comput Biol 11) propose: weights grow by
-    1 / sqrt(scale) and a constant current adds the mean that is missing. Mean and variance of the input stay;
+    Lost synapses are made up for as van Albada, Helias and Diesmann (2015, PLoS Comput Biol 11) propose: weights grow
+    by 1 / sqrt(scale) and a constant current adds the mean that is missing. Mean and variance of the input stay;
     correlations do not.
 
     Args:
@@ -95,13 +95,13 @@ def microcircuit(
             if not count:
                 continue
             weight, delay = weights[t, s] * grown, 1.5e-3 if excitatory[s] else 0.75e-3
-            sign = {"low": 0.0} if weight > 0 else {"high": 0.0}
+            low, high = (0.0, None) if weight > 0 else (None, 0.0)
             network.projection(
                 source,
                 target,
                 FixedTotalNumber(count),
                 receptor="synapses",
-                weight=TruncatedNormal(weight, 0.1 * abs(weight), **sign),
+                weight=TruncatedNormal(weight, 0.1 * abs(weight), low, high),
                 delay=TruncatedNormal(delay, delay / 2, low=max(dt, 0.5e-4)),
             )
         rate = OUTSIDE_RATE * round(OUTSIDE[t] * scale)

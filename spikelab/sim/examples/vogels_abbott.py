@@ -7,6 +7,7 @@ from typing import Any, Literal
 from spikelab.sim.choices import Receptor
 from spikelab.sim.distributions import Uniform
 from spikelab.sim.network import Network
+from spikelab.sim.plasticity.choice import Plasticity
 from spikelab.sim.units import ms, mV, pA, pF
 from spikelab.sim.wiring import FixedProbability
 
@@ -58,9 +59,7 @@ def vogels_abbott(
     excitatory, inhibitory = cells[:count], cells[count:]
     wiring = FixedProbability(0.02)
     if plastic:
-        from spikelab.sim.plasticity.choice import Plasticity
-
-        rule = Plasticity("pair_stdp", a_plus=0.16 * pA, a_minus=0.17 * pA, w_max=32.4 * pA)
+        rule = Plasticity("pair_stdp", a_plus=0.02, a_minus=0.021, w_max=32.4 * pA)
         network.projection(
             excitatory, excitatory, wiring, receptor="excitatory", weight=16.2 * pA, delay=delay, plasticity=rule
         )

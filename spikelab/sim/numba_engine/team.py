@@ -15,7 +15,7 @@ _TRUST = 64
 def available_threads() -> int:
     """Cores that this process may use, bounded by NUMBA_NUM_THREADS."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, int(config.NUMBA_NUM_THREADS))
+    return min(cores, int(config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
 
 
 class Team:
