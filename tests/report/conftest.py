@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "learn"))
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)
