@@ -36,7 +36,8 @@ class SpikeMonitor(_Recording):
 
     def __init__(self, group: Group, dt: float, file: str | None = None):
         self.group, self.dt = group, dt
-        self._rows: Rows = open_rows(file, f"spikes/{group}", {"step": "int64", "neuron": "int32"})
+        columns, facts = {"step": "int64", "neuron": "int32"}, {"dt": dt, "size": group.size}
+        self._rows: Rows = open_rows(file, f"spikes/{group}", columns, facts)
         self._exact = False
 
     def keep_exact_times(self) -> None:

@@ -46,15 +46,16 @@ class Rows(Protocol):
 Layout = Mapping[str, Any]
 
 
-def open_rows(file: str | None, name: str, layout: Layout) -> Rows:
+def open_rows(file: str | None, name: str, layout: Layout, facts: Mapping[str, float] | None = None) -> Rows:
     """Columns in memory, or under a name in an HDF5 file.
 
     Args:
         file: path, or None for memory.
         name: group within the file.
         layout: column -> numpy type of its one value a row, or (type, values a row).
+        facts: what a reader of the file has to know besides, such as the time step; attributes of the group.
     """
-    return RowsInMemory(layout) if file is None else RowsInFile(Path(file), name, layout)
+    return RowsInMemory(layout) if file is None else RowsInFile(Path(file), name, layout, facts)
 
 
 def _kind(entry: Any) -> tuple[np.dtype, tuple[int, ...]]:
@@ -130,7 +131,7 @@ class RowsInFile:
     that a full disk refuses stay in memory, readable, and are written as soon as there is room again.
     """
 
-    def __init__(self, path: Path, name: str, layout: Layout):
+    def __init__(self, path: Path, name: str, layout: Layout, facts: Mapping[str, float] | None = None):
         self.path, self.name = path, name
         self._waiting = RowsInMemory(layout)
         self._length = 0
@@ -141,6 +142,7 @@ class RowsInFile:
                     f"{path}: holds a recording of {name} already; name another file or remove this one"
                 )
             self._group = self._file.create_group(name)
+            self._group.attrs.update(facts or {})
             self._columns = {column: self._dataset(column, entry) for column, entry in layout.items()}
             self._file.flush()
         except RecordingError:
