@@ -18,6 +18,7 @@ from spikelab.sim.choices import Receptor
 from spikelab.sim.distributions import Choice, Exponential, LogNormal, Normal, TruncatedNormal, Uniform
 from spikelab.sim.inputs import NoiseCurrent, PoissonInput, StepCurrent
 from spikelab.sim.network import Network
+from spikelab.sim.plasticity.choice import Plasticity
 from spikelab.sim.population import Group, Population
 from spikelab.sim.projection import Projection
 from spikelab.sim.sources import PoissonSource, SpikeArray, spikes_of_events
@@ -50,6 +51,7 @@ __all__ = [
     "NoiseCurrent",
     "Normal",
     "OneToOne",
+    "Plasticity",
     "PoissonInput",
     "PoissonSource",
     "Population",
