@@ -9,9 +9,11 @@ import numpy as np
 from numba import cfunc, njit
 
 from spikelab.kernels.native import array_at
-from spikelab.sim.numba_engine.native import KERNEL, address_of
+from spikelab.sim.numba_engine.native import KERNEL, address_of, prefetch
 from spikelab.sim.numba_engine.partition import LANES
 
+#: Bytes of a coming row that are asked for ahead.
+_AHEAD = 2048
 #: Entries of the table.
 ENTRIES = (
     "log",  # header of the senders' log
@@ -28,15 +30,16 @@ ENTRIES = (
 )
 
 
+# unsigned places: a signed one could count from the end of the array, and would be looked at for that each time
 @njit(nogil=True, error_model="numpy")
 def _same_for_all(row: Any, targets: Any, weight: Any, first: int, last: int) -> None:
-    for place in range(first, last):
+    for place in range(np.uintp(first), np.uintp(last)):
         row[targets[place]] += weight
 
 
 @njit(nogil=True, error_model="numpy")
 def _own_weights(row: Any, targets: Any, weights: Any, first: int, last: int) -> None:
-    for place in range(first, last):
+    for place in range(np.uintp(first), np.uintp(last)):
         row[targets[place]] += weights[place]
 
 
@@ -44,11 +47,19 @@ def _own_weights(row: Any, targets: Any, weights: Any, first: int, last: int) ->
 def _own_delays(
     ring: Any, targets: Any, weights: Any, one_weight: bool, delays: Any, slot: int, first: int, last: int
 ) -> None:
-    slots = ring.shape[0]
-    for place in range(first, last):
-        then = slot + np.int64(delays[place])
+    slots = np.uintp(ring.shape[0])
+    for place in range(np.uintp(first), np.uintp(last)):
+        then = np.uintp(slot) + np.uintp(delays[place])
         then = then - slots if then >= slots else then
-        ring[then, targets[place]] += weights[0] if one_weight else weights[place]
+        ring[then, targets[place]] += weights[np.uintp(0)] if one_weight else weights[place]
+
+
+@njit(nogil=True, inline="always")
+def prefetch_row(address: int, item_size: int, first: int, last: int) -> None:
+    """Asks for the beginning of a row that comes next: its sender was not foreseeable, and memory is slow to answer."""
+    begin, end = address + item_size * first, address + item_size * last
+    for line in range(begin // 64, min(end, begin + _AHEAD) // 64 + 1):
+        prefetch(line * 64)
 
 
 @cache
@@ -87,6 +98,13 @@ def delivery_kernel(dtype: str, index: str, one_weight: bool, delay: str | None)
                 if sender < 0 or sender >= senders:
                     continue
                 begin, end = starts[thread, sender], starts[thread + 1, sender]
+                if place + 1 < offsets[local + 1]:
+                    coming = np.int64(identities[place + 1]) - first
+                    if 0 <= coming < senders:
+                        then, until = starts[thread, coming], starts[thread + 1, coming]
+                        prefetch_row(table[5], targets.itemsize, then, until)
+                        if not one_weight:
+                            prefetch_row(table[6], weights.itemsize, then, until)
                 if one_delay:
                     row = ring[(step + delays[0]) % slots]
                     if one_weight:

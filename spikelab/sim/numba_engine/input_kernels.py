@@ -6,9 +6,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import cfunc
+from numba import cfunc, njit
 
 from spikelab.kernels.native import array_at
+from spikelab.kernels.numba_pipeline import NoAliasCompiler
 from spikelab.sim.numba_engine.native import KERNEL, address_of
 from spikelab.sim.numba_engine.partition import LANES
 from spikelab.sim.random_numbers import fill_normal, fill_poisson, poisson_of_mean, step_key, turned, word
@@ -23,6 +24,25 @@ COMMON = (
     "slots",
     "size",  # of the population
 )
+
+
+# in functions of their own, where arrays do not overlap, so that they run on vectors
+@njit(nogil=True, error_model="numpy", pipeline_class=NoAliasCompiler)
+def _add_scaled(row: Any, drawn: Any, mean: Any, factor: Any) -> None:
+    for k in range(row.size):
+        row[k] += mean + factor * drawn[k]
+
+
+@njit(nogil=True, error_model="numpy", pipeline_class=NoAliasCompiler)
+def _add_each_scaled(row: Any, drawn: Any, mean: Any, factor: Any) -> None:
+    for k in range(row.size):
+        row[k] += mean[k] + factor[k] * drawn[k]
+
+
+@njit(nogil=True, error_model="numpy", pipeline_class=NoAliasCompiler)
+def _add_each(row: Any, drawn: Any, factor: Any) -> None:
+    for k in range(row.size):
+        row[k] += factor[k] * drawn[k]
 
 
 @cache
@@ -81,11 +101,9 @@ def noise_kernel(dtype: str) -> int:
         drawn = array_at(table[11], (long,), real)[first:hi]
         fill_normal(drawn, step_key(np.uint64(table[7]), step), first, hi - first)
         if columns == 1:
-            for neuron in range(lo, hi):
-                row[neuron] += mean[0] + deviation[0] * drawn[neuron - first]
+            _add_scaled(row[lo:hi], drawn[lo - first :], mean[0], deviation[0])
         else:
-            for neuron in range(lo, hi):
-                row[neuron] += mean[neuron] + deviation[neuron] * drawn[neuron - first]
+            _add_each_scaled(row[lo:hi], drawn[lo - first :], mean[lo:hi], deviation[lo:hi])
 
     return address_of(add_noise)
 
@@ -115,11 +133,9 @@ def poisson_kernel(dtype: str) -> int:
         drawn = array_at(table[12], (long,), real)[first:hi]
         fill_poisson(drawn, step_key(np.uint64(table[7]), step), first, hi - first, chances)
         if columns == 1:
-            for neuron in range(lo, hi):
-                row[neuron] += weights[0] * drawn[neuron - first]
+            _add_scaled(row[lo:hi], drawn[lo - first :], real(0), weights[0])
         else:
-            for neuron in range(lo, hi):
-                row[neuron] += weights[neuron] * drawn[neuron - first]
+            _add_each(row[lo:hi], drawn[lo - first :], weights[lo:hi])
 
     return address_of(add_counts)
 

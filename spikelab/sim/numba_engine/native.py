@@ -104,6 +104,22 @@ def _has_mxcsr() -> bool:
 
 
 @intrinsic
+def prefetch(typing: Any, address: Any) -> Any:
+    """Asks for a cache line ahead of its use."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32])
+        name = "llvm.prefetch.p0i8"
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        read, keep, data = (ir.Constant(_I32, number) for number in (0, 3, 1))
+        builder.call(function, [builder.inttoptr(arguments[0], byte), read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@intrinsic
 def flush_denormals(typing: Any) -> Any:
     """Makes this thread treat numbers too small for full precision as zero, and returns its setting before.
 
