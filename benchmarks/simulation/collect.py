@@ -17,7 +17,7 @@ from benchmarks.simulation.networks import NETWORKS
 from benchmarks.simulation.simulators import SIMULATORS, SimulatorSession, installed
 
 #: Biological ms of a run for the statistics, of which the first ``networks.WARM_UP`` are not counted.
-DURATIONS = {name: 2200.0 for name in NETWORKS} | {"brunel": 1200.0, "brunel_stdp": 700.0}
+DURATIONS = {name: 2200.0 for name in NETWORKS} | {"brunel": 1200.0, "brunel_stdp": 500.0}
 SEEDS = (1, 2, 3, 4, 5)
 
 
