@@ -87,22 +87,21 @@ class linoid(sp.Function):
     @classmethod
     def lines(cls, x: sp.Expr, name: str) -> list[tuple[str, sp.Expr]]:
         """The same in terms of functions that every target has: lines, the last of which is called ``name``."""
-        parts = {part: sp.Symbol(f"{name}{part}_", real=True) for part in ("size", "large", "small", "decay")}
-        size, large, small, decay = parts.values()
+        names = ("size", "large", "small", "decay", "quotient", "above", "series")
+        size, large, small, decay, quotient, above, series = (sp.Symbol(f"{name}{n}_", real=True) for n in names)
         is_large = size - cls.SERIES_BELOW
         inner = sp.Rational(1, 12) + small**2 * (small**2 / 30240 - sp.Rational(1, 720))
+        # one choice a line: their derivatives put into each other take compilers long
         return [
             (size.name, select(x, x, -x)),
             # a stand-in for the branch that is not taken, as both are computed
             (large.name, select(is_large, size, sp.S.One)),
             (small.name, select(is_large, sp.S.Zero, x)),
             (decay.name, sp.exp(-large)),
-            (
-                name,
-                select(
-                    is_large, large * decay / (1 - decay) + select(x, x, sp.S.Zero), 1 + small / 2 + small**2 * inner
-                ),
-            ),
+            (quotient.name, large * decay / (1 - decay)),
+            (above.name, select(x, x, sp.S.Zero)),
+            (series.name, 1 + small / 2 + small**2 * inner),
+            (name, select(is_large, quotient + above, series)),
         ]
 
     def lowered(self) -> sp.Expr:
