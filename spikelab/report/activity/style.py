@@ -49,7 +49,7 @@ def plain_logarithms(axis: Any, ratio: float) -> None:
     """Labels a logarithmic axis that spans a ratio with numbers such as 20 and 500, and no more than have room."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 300 else (1,), numticks=20))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 60 else (1,), numticks=20))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
