@@ -19,6 +19,8 @@ from spikelab.sim.distributions import Choice, Exponential, LogNormal, Normal, T
 from spikelab.sim.inputs import NoiseCurrent, PoissonInput, StepCurrent
 from spikelab.sim.network import Network
 from spikelab.sim.plasticity.choice import Plasticity
+from spikelab.sim.plasticity.modulator import SpikeSignal, StepSignal
+from spikelab.sim.plasticity.spec import PlasticitySpec, SynapseVariable, Trace
 from spikelab.sim.population import Group, Population
 from spikelab.sim.projection import Projection
 from spikelab.sim.sources import PoissonSource, SpikeArray, spikes_of_events
@@ -52,13 +54,18 @@ __all__ = [
     "Normal",
     "OneToOne",
     "Plasticity",
+    "PlasticitySpec",
     "PoissonInput",
     "PoissonSource",
     "Population",
     "Projection",
     "Receptor",
     "SpikeArray",
+    "SpikeSignal",
     "StepCurrent",
+    "StepSignal",
+    "SynapseVariable",
+    "Trace",
     "TruncatedNormal",
     "Uniform",
     "spikes_of_events",

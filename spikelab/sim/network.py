@@ -19,6 +19,8 @@ from spikelab.sim.describe import describe
 from spikelab.sim.distributions import values
 from spikelab.sim.inputs import Input, InputRecord, PoissonInput
 from spikelab.sim.monitors import Monitor, RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
+from spikelab.sim.plasticity.choice import Plasticity
+from spikelab.sim.plasticity.modulator import SpikeSignal
 from spikelab.sim.population import LARGEST, Group, Population, as_group
 from spikelab.sim.projection import Projection, Synapses
 from spikelab.sim.random_numbers import stream_key
@@ -200,7 +202,9 @@ class Network:
         projection = Projection(len(self.projections), pre, post, wiring, receptor, weight, delay, plasticity)
         self.projections.append(projection)
         try:
-            self.synapses(projection)
+            synapses = self.synapses(projection)
+            if plasticity is not None:
+                self._check_plasticity(projection, synapses)
         except BaseException:
             self.projections.pop()
             raise
@@ -326,6 +330,16 @@ class Network:
         now = synapses.weights if self._engine is None else self._engine.weights(projection.number)
         return np.array(np.broadcast_to(now, synapses.count), float)
 
+    def set_modulator(self, projection: Projection, value: float) -> None:
+        """Sets the modulator of a plastic projection from now on, between two runs: a reward, a third factor.
+
+        Raises:
+            ValueError: if its rule has no modulator, or spikes drive it.
+        """
+        if projection.plasticity is None:
+            raise ValueError(f"{projection} has no plasticity, so no modulator")
+        self.engine(self._engine_name()).projections[projection.number].set_modulator(value)
+
     def describe(self) -> str:
         """The network in words, for a methods section and for oneself."""
         return describe(self)
@@ -361,6 +375,20 @@ class Network:
         if steps < 1 or abs(steps * self.dt - seconds) > 1e-6 * seconds:
             raise ValueError(f"{what} = {seconds:g} s must be a whole number of steps of {self.dt:g} s, at least one")
         return steps
+
+    def _check_plasticity(self, projection: Projection, synapses: Synapses) -> None:
+        if not isinstance(projection.plasticity, Plasticity):
+            kind = type(projection.plasticity).__name__
+            raise TypeError(f'plasticity: takes a rule such as sim.Plasticity("pair_stdp", w_max=...), got {kind}')
+        unit = projection.target.population.receptors[projection.receptor]
+        weights = np.atleast_1d(np.asarray(synapses.weights, self.dtype))[: synapses.count]
+        delays = np.atleast_1d(np.asarray(synapses.delays))
+        projection.plasticity.check(unit, weights, delays, self.dt, str(projection))
+        signal = projection.plasticity.modulator
+        if isinstance(signal, SpikeSignal):
+            population = as_group(signal.group, "modulator").population
+            if self.populations.get(population.name) is not population:
+                raise ValueError(f"{projection}: the modulator follows {population}, which is not in this network")
 
     def _check_open(self) -> None:
         if self._engine is not None:

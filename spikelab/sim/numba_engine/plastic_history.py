@@ -32,6 +32,39 @@ _DUE = """
         due_ = True
 """
 
+#: Entries for the modulator: values from given steps on or, where there is a delay, a level that spikes raise.
+_SIGNAL = {
+    "signal_log_": "",
+    "signal_first_": "",
+    "signal_last_": "",
+    "signal_delay_": "",
+    "signal_numbers_": "FLOAT, 3",
+    "signals_": "",
+    "signal_steps_": "np.int64, signals_",
+    "signal_values_": "FLOAT, signals_",
+    "level_": "FLOAT, 8 * threads_",
+}
+_READ_SIGNAL = f"""
+    {MODULATOR} = level_[8 * thread_]
+    if signal_delay_ == 0:
+        {MODULATOR} = signal_values_[max(np.searchsorted(signal_steps_, step_, side="right") - 1, 0)]
+"""
+_RAISE_SIGNAL = """
+    if signal_delay_ > 0:
+        level_now_ = signal_numbers_[0] + (level_[8 * thread_] - signal_numbers_[0]) * signal_numbers_[1]
+        emitted_ = step_ - signal_delay_
+        if emitted_ >= 0:
+            header_ = array_at(signal_log_, (6,), np.int64)
+            local_ = emitted_ - header_[4]
+            for other_ in range(header_[5]):
+                offsets_ = array_at(header_[2] + 8 * other_ * header_[3], (header_[3],), np.int64)
+                identities_ = array_at(header_[0] + 4 * other_ * header_[1], (header_[1],), np.int32)
+                for place_ in range(offsets_[local_], offsets_[local_ + 1]):
+                    if signal_first_ <= identities_[place_] < signal_last_:
+                        level_now_ += signal_numbers_[2]
+        level_[8 * thread_] = level_now_
+"""
+
 
 @dataclass(frozen=True)
 class HistoryKernels:
@@ -86,9 +119,7 @@ class HistoryKernels:
                 "requests_": "",
                 "bounds_": f"np.int64, {threads} + 1",
                 "constants_": f"FLOAT, {len(self.lines.constants())}",
-                "signals_": "",
-                "signal_steps_": "np.int64, signals_",
-                "signal_values_": "FLOAT, signals_",
+                **(_SIGNAL if self.spec.modulated else {}),
                 "base_": f"np.int64, 8 * {threads}",
                 "waiting_": f"np.int32, {flat}",
                 "latest_": f"np.int32, {flat}",
@@ -254,7 +285,6 @@ class HistoryKernels:
             one.append(f"pre_{each.name}_[thread_, sender_] = {value}")
         body = [
             "after_ = np.int64(1)",
-            f"{MODULATOR} = signal_values_[max(np.searchsorted(signal_steps_, step_, side='right') - 1, 0)]",
             "duration_ = FLOAT(interval_) * dt_",
             "for sender_ in range(senders_):",
             "    begin_, end_ = starts_[thread_, sender_], starts_[thread_ + 1, sender_]",
@@ -268,7 +298,8 @@ class HistoryKernels:
             "    since_[thread_, sender_] = step_",
             *(block([each], 1) for each in one),
         ]
-        return _DUE + "    if not due_:\n        return\n" + block(body, 1)
+        signal = _READ_SIGNAL if self.spec.modulated else ""
+        return _DUE + "    if not due_:\n        return\n" + signal + block(body, 1)
 
     def _flush(self) -> str:
         """Brings (a copy of) all rows to the beginning of this step, and changes nothing else."""
@@ -289,7 +320,7 @@ class HistoryKernels:
             "    base_[8 * thread_] = step_",
             *self.lines.decay_posts(),
         ]
-        return _DUE + block(body, 1)
+        return _DUE + block(body, 1) + (_RAISE_SIGNAL if self.spec.modulated else "")
 
     def _after(self) -> str:
         lines = self.lines

@@ -17,7 +17,7 @@ from spikelab.sim.plasticity.spec import PlasticitySpec
 from spikelab.sim.plasticity.strategy import growth
 
 #: Spikes of a target that a list has room for, at least.
-_ROOM = 64
+_ROOM = 32
 #: Most steps between two visits of a row: bounds the tables of decays.
 _LONGEST = 4096
 #: Epochs whose sums are kept.
@@ -60,8 +60,9 @@ class Memory:
 
     def agree(self) -> None:
         """Gives every thread the first one's numbers: all are equal, but new threads have none yet."""
-        if "base_" in self.arrays:
-            self.arrays["base_"][:] = self.arrays["base_"][0]
+        for name in ("base_", "level_"):
+            if name in self.arrays:
+                self.arrays[name][:] = self.arrays[name][0]
 
 
 def history_memory(
@@ -101,6 +102,7 @@ def history_memory(
         arrays={
             "requests_": np.full(2, -2, np.int64),
             "base_": np.zeros(_LINE * _THREADS, np.int64),
+            **({"level_": np.zeros(_LINE * _THREADS, dtype)} if spec.modulated else {}),
             "waiting_": np.zeros(long, np.int32),
             "latest_": np.full(long, -1, np.int32),
             "when_": np.zeros((long, room), np.int32),

@@ -7,6 +7,7 @@ stay, and each synapse may have its own delay.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -116,10 +117,9 @@ class SenderState:
         projection: what it was built from.
         synapses: their arrays.
         execution: how the rule is run: "per_sender".
-        history: steps for which a spike has to be kept after it was emitted: none, as it is delivered at once.
     """
 
-    execution, history = "per_sender", 0
+    execution = "per_sender"
 
     def __init__(
         self,
@@ -134,9 +134,6 @@ class SenderState:
         assert isinstance(choice, Plasticity)
         self.projection, self.synapses, self._target = projection, synapses, target
         self._weights = np.atleast_1d(np.asarray(synapses.weights, dtype))
-        numbers.check_weights(
-            self._weights if synapses.count else self._weights[:0], f"{projection}: {choice.rule.name}"
-        )
         own_delays = np.ndim(synapses.delays) > 0
         self._delays = np.atleast_1d(np.asarray(synapses.delays))
         if not own_delays:
@@ -156,17 +153,22 @@ class SenderState:
             self._rows[f"pre_{each.name}_"] = np.full((1, senders), numbers.rest[each.name], dtype)
         self._bounds, self._starts = np.zeros(0, np.int64), np.zeros((0, 0), np.int64)
 
-    def before(self, bounds: np.ndarray, log: SpikeLog, target_log: SpikeLog) -> list[Operation]:
+    def reach(self, population: str) -> int:
+        """Steps that the log of a population has to reach back: none, as spikes are delivered at once."""
+        return 0
+
+    def before(self, bounds: np.ndarray, logs: Mapping[str, SpikeLog]) -> list[Operation]:
         """None: nothing happens when spikes arrive."""
         return []
 
-    def after(self, bounds: np.ndarray, log: SpikeLog, target_log: SpikeLog) -> list[Operation]:
+    def after(self, bounds: np.ndarray, logs: Mapping[str, SpikeLog]) -> list[Operation]:
         """None: the targets' spikes do not matter."""
         return []
 
-    def deliver(self, bounds: np.ndarray, log: SpikeLog) -> list[Operation]:
+    def deliver(self, bounds: np.ndarray, logs: Mapping[str, SpikeLog]) -> list[Operation]:
         """The operation that takes a step's spikes to their targets."""
         connectivity, group = self.synapses.connectivity, self.projection.target
+        log = logs[self.projection.source.population.name]
         if not np.array_equal(bounds, self._bounds):
             self._bounds = bounds.copy()
             self._starts = thread_starts(connectivity.starts, connectivity.targets, bounds)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,7 @@ from spikelab.sim.numba_engine.delivery import thread_starts
 from spikelab.sim.numba_engine.driver import Operation
 from spikelab.sim.numba_engine.plastic_memory import history_memory, snapshot_memory
 from spikelab.sim.numba_engine.plastic_sender import SenderState
+from spikelab.sim.numba_engine.plastic_signal import PlasticSignal
 from spikelab.sim.numba_engine.population_state import PopulationState
 from spikelab.sim.numba_engine.spike_log import SpikeLog
 from spikelab.sim.numba_engine.table import operation
@@ -19,8 +22,6 @@ from spikelab.sim.plasticity.constants import Constants
 from spikelab.sim.plasticity.strategy import choose
 from spikelab.sim.projection import Projection, Synapses
 
-#: Delays that the synapses of one projection may have; each takes a set of rows of its own.
-MOST_DELAYS = 256
 #: Calls a kernel from Python.
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
@@ -59,7 +60,6 @@ class PlasticState:
 
     Attributes:
         execution: how the rule is run: "snapshot" or "history".
-        history: steps that the senders' log has to reach back.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class PlasticState:
         self._spec = spec = projection.plasticity.rule
         self._numbers, self.execution = numbers, execution
         size, index = target.population.size, str(synapses.connectivity.targets.dtype)
-        interval = self._steps_of_interval(dt)
+        interval = numbers.steps_of_interval(dt, f"{projection}: {spec.name}")
         self._memory = (
             snapshot_memory(spec, numbers, size, dt, dtype, index)
             if execution == "snapshot"
@@ -86,36 +86,42 @@ class PlasticState:
         )
         self._constants = np.array([self._numbers.of(name, dt) for name in self._memory.lines.constants()], dtype)
         self.parts = self._split()
-        self.history = max((part.delay for part in self.parts), default=0)
-        self._signal = (np.zeros(1, np.int64), np.zeros(1, dtype))
+        self._signal = PlasticSignal(projection.plasticity.modulator, f"{projection}: modulator", dt, dtype)
+        if spec.modulated:
+            self._memory.arrays["level_"][:] = self._signal.numbers[0]
         self._bounds = np.zeros(0, np.int64)
         self._starts: list[np.ndarray] = []
 
     # -------------------------------------------------------------------------------------------------- what it runs
 
-    def before(self, bounds: np.ndarray, log: SpikeLog, target_log: SpikeLog) -> list[Operation]:
+    def reach(self, population: str) -> int:
+        """Steps that the log of a population has to reach back: its spikes are looked at when they arrive."""
+        mine = self.projection.source.population.name == population
+        delays = [part.delay for part in self.parts] if mine else []
+        return max([0, *delays, self._signal.delay if self._signal.population == population else 0])
+
+    def before(self, bounds: np.ndarray, logs: Mapping[str, SpikeLog]) -> list[Operation]:
         """The operations at the beginning of a step: what the rule does in time, and spikes that arrive.
 
         Args:
             bounds: of the target population's threads.
-            log: of the source population; must reach ``history`` steps back.
-            target_log: of the target population.
+            logs: by population.
         """
         self._share_out(bounds)
         kernels, found = self._memory.kernels(), []
-        tables = [self._entries(place, log, target_log) for place in range(len(self.parts))]
+        tables = [self._entries(place, logs) for place in range(len(self.parts))]
         for name in self._memory.order:
             chosen = tables[:1] if name.startswith("*") else tables
             found += [operation(int(getattr(kernels, name.strip("*")).address), each) for each in chosen]
         return found
 
-    def after(self, bounds: np.ndarray, log: SpikeLog, target_log: SpikeLog) -> list[Operation]:
+    def after(self, bounds: np.ndarray, logs: Mapping[str, SpikeLog]) -> list[Operation]:
         """The operations that follow the targets' own spikes of a step."""
         self._share_out(bounds)
         address = int(self._memory.kernels().after.address)
-        return [operation(address, self._entries(0, log, target_log))] if self.parts else []
+        return [operation(address, self._entries(0, logs))] if self.parts else []
 
-    def deliver(self, bounds: np.ndarray, log: SpikeLog) -> list[Operation]:
+    def deliver(self, bounds: np.ndarray, logs: Mapping[str, SpikeLog]) -> list[Operation]:
         """None: spikes are kept until they arrive."""
         return []
 
@@ -133,9 +139,10 @@ class PlasticState:
     def _row_names(self) -> list[str]:
         return ["since_", *(f"pre_{each.name}_" for each in self._spec.pre)]
 
-    def _entries(self, place: int, log: SpikeLog, target_log: SpikeLog) -> dict[str, int | np.ndarray]:
+    def _entries(self, place: int, logs: Mapping[str, SpikeLog]) -> dict[str, int | np.ndarray]:
         """The kernels' table of a part."""
         group, source, part = self.projection.target, self.projection.source, self.parts[place]
+        log, target_log = logs[source.population.name], logs[group.population.name]
         values: dict[str, int | np.ndarray] = {
             "target_log_": target_log.header,
             "size_": group.population.size,
@@ -156,9 +163,8 @@ class PlasticState:
             **self._memory.arrays,
             **part.arrays,
         }
-        if "signals_" in self._memory.layout.entries:
-            values["signal_steps_"], values["signal_values_"] = self._signal
-            values["signals_"] = self._signal[0].size
+        if self._spec.modulated:
+            values |= self._signal.entries(logs)
         return self._memory.layout.table(values)
 
     # --------------------------------------------------------------------------------------------- what can be asked
@@ -184,19 +190,20 @@ class PlasticState:
             arrays = part.arrays
             if step > 0 and self._bounds.size:
                 arrays = {name: part.arrays[name].copy() for name in ("weights_", *self._memory.of_synapses)}
-                # this call reads of the logs nothing but the number of threads
-                log = SpikeLog(0, self._bounds.size - 1, 1, 1)
-                entries = {**self._entries(place, log, log), **arrays}
-                table = operation(0, self._memory.layout.table(entries)).table
+                # of the logs, this call reads nothing but the number of threads
+                logs: Mapping[str, SpikeLog] = defaultdict(lambda: SpikeLog(0, self._bounds.size - 1, 1, 1))
+                entries = {**self._entries(place, logs), **arrays}
+                call = operation(0, self._memory.layout.table(entries))
                 flush = _KERNEL(int(self._memory.kernels().flush.address))
                 for thread in range(self._bounds.size - 1):
-                    flush(table.ctypes.data, thread, step)
+                    flush(call.table.ctypes.data, thread, step)
             result[slice(None) if part.places is None else part.places] = arrays[entry]
         return result
 
     def state(self) -> dict[str, np.ndarray]:
         """All that a checkpoint has to keep."""
         found = {f"targets/{name}": array for name, array in self._memory.arrays.items()}
+        found["signal"] = self._signal.values
         for place, part in enumerate(self.parts):
             rows = set(self._row_names())
             found |= {f"{place}/{n}": (each[:1] if n in rows else each) for n, each in part.arrays.items()}
@@ -204,6 +211,7 @@ class PlasticState:
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """The inverse of ``state``."""
+        self._signal.values[...] = state["signal"]
         for name, array in self._memory.arrays.items():
             array[...] = state[f"targets/{name}"]
         self._memory.agree()
@@ -214,21 +222,10 @@ class PlasticState:
     def set_modulator(self, value: float) -> None:
         """Sets the signal that reaches all synapses alike, from now on."""
         if not self._spec.modulated:
-            raise ValueError(f"{self.projection}: {self._spec.name} has no modulator")
-        if not np.isfinite(value):
-            raise ValueError(f"{self.projection}: modulator = {value} must be finite")
-        self._signal[1][:] = value
+            raise ValueError(f"{self.projection}: {self._spec.name} has no modulator in its equations")
+        self._signal.set(value)
 
     # ------------------------------------------------------------------------------------------------------ building
-
-    def _steps_of_interval(self, dt: float) -> int:
-        interval = self._numbers.interval
-        steps = round(interval / dt)
-        if interval and (steps < 1 or abs(steps * dt - interval) > 1e-6 * interval):
-            raise ValueError(
-                f"{self.projection}: {self._spec.interval} = {interval:g} s must be a whole number of steps of {dt:g} s"
-            )
-        return steps
 
     def _split(self) -> list[Part]:
         """One part for each delay that occurs."""
@@ -236,13 +233,7 @@ class PlasticState:
         weights = np.ascontiguousarray(
             np.broadcast_to(np.asarray(self.synapses.weights, self._dtype), (self.synapses.count,))
         ).copy()
-        self._numbers.check_weights(weights, f"{self.projection}: {self._spec.name}")
         kinds = np.unique(delays) if self.synapses.count else delays.reshape(-1)[:1]
-        if kinds.size > MOST_DELAYS:
-            raise ValueError(
-                f"{self.projection}: {kinds.size} different delays; a plastic projection takes up to {MOST_DELAYS}. "
-                f"Round the delays, or give one to all"
-            )
         parts = []
         for delay in kinds:
             places = None if kinds.size == 1 else np.flatnonzero(delays == delay)
@@ -272,6 +263,8 @@ def plastic_state(
     choice = projection.plasticity
     assert isinstance(choice, Plasticity)
     unit = target.population.receptors[projection.receptor]
+    weights = np.atleast_1d(np.asarray(synapses.weights, dtype))[: synapses.count]
+    choice.check(unit, weights, np.atleast_1d(np.asarray(synapses.delays)), dt, str(projection))
     numbers = choice.constants(unit, str(projection))
     execution = choose(choice.rule, numbers, dt, choice.execution)
     if execution == "per_sender":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from spikelab.sim.numba_engine.delivery import delivery_kernel, thread_starts
@@ -18,10 +20,7 @@ class ProjectionState:
     Attributes:
         projection: what it was built from.
         synapses: their arrays.
-        history: steps for which a spike has to be kept after it was emitted: none, as it is delivered at once.
     """
-
-    history = 0
 
     def __init__(self, projection: Projection, synapses: Synapses, target: PopulationState, dtype: np.dtype):
         self.projection, self.synapses, self._target = projection, synapses, target
@@ -37,14 +36,18 @@ class ProjectionState:
         delay = None if np.ndim(self.synapses.delays) == 0 else self._delays.dtype.name
         return delivery_kernel(self._weights.dtype.name, index, np.ndim(self.synapses.weights) == 0, delay)
 
-    def deliver(self, bounds: np.ndarray, log: SpikeLog) -> list[Operation]:
+    def reach(self, population: str) -> int:
+        """Steps that the log of a population has to reach back: none, as spikes are delivered at once."""
+        return 0
+
+    def deliver(self, bounds: np.ndarray, logs: Mapping[str, SpikeLog]) -> list[Operation]:
         """The operations that take a step's spikes to their targets.
 
         Args:
             bounds: of the target population's threads.
-            log: of the source population.
+            logs: by population.
         """
-        connectivity = self.synapses.connectivity
+        connectivity, log = self.synapses.connectivity, logs[self.projection.source.population.name]
         threads = bounds.size - 1
         if threads not in self._starts:
             # one thread count at a time: the table is as large as senders times threads

@@ -26,7 +26,6 @@ from spikelab.sim.streams import STREAM_OF_SOURCES
 
 if TYPE_CHECKING:
     from spikelab.sim.network import Network
-    from spikelab.sim.projection import Projection
 
 #: Seconds of wall time between two returns to Python: for progress, interruption and monitors.
 _TURN = 0.1
@@ -61,7 +60,11 @@ class NumbaSimulation:
         dtype = np.dtype(network.dtype)
         synapses = {each.number: network.synapses(each) for each in network.projections}
         delays = {number: np.atleast_1d(each.delays) for number, each in synapses.items() if each.count}
-        self.block = min([_LONGEST_BLOCK, *(int(each.min()) for each in delays.values())])
+        signals = [
+            each.plasticity.signal_delay(str(each), network.dt) for each in network.projections if each.plasticity
+        ]
+        shortest = [*(int(each.min()) for each in delays.values()), *(each for each in signals if each is not None)]
+        self.block = min([_LONGEST_BLOCK, *shortest])
         self.populations: dict[str, PopulationState] = {}
         self.sources: dict[str, SourceState] = {}
         for place, (name, population) in enumerate(network.populations.items()):
@@ -210,9 +213,7 @@ class NumbaSimulation:
 
     def _history(self, name: str) -> int:
         """Steps whose spikes of a population are still to arrive somewhere at the synapse itself."""
-        return max(
-            [0, *(each.history for each in self.projections.values() if each.projection.source.population.name == name)]
-        )
+        return max([0, *(each.reach(name) for each in self.projections.values())])
 
     def _most(self, name: str) -> np.ndarray:
         """Most spikes that each thread's neurons of a population can emit in a block, int64 [threads]."""
@@ -225,18 +226,18 @@ class NumbaSimulation:
             advance += recorder.operations(self._bounds[recorder.monitor.group.population.name])
         plastic = [each for each in self.projections.values() if not isinstance(each, ProjectionState)]
         for state in plastic:
-            advance += state.before(*self._ends(state.projection))
+            advance += state.before(self._bounds[state.projection.target.population.name], self._logs)
         for each in self._inputs:
             advance.append(each.advance(self._bounds[each.record.target.population.name]))
         for name in self.network.populations:
             neurons = self.populations.get(name) or self.sources[name]
             advance.append(neurons.advance(self._bounds[name], self._logs[name]))
         for state in plastic:
-            advance += state.after(*self._ends(state.projection))
+            advance += state.after(self._bounds[state.projection.target.population.name], self._logs)
         deliver: list[Operation] = []
         for projection in self.projections.values():
             if projection.synapses.count:
-                deliver += projection.deliver(*self._ends(projection.projection)[:2])
+                deliver += projection.deliver(self._bounds[projection.projection.target.population.name], self._logs)
         for name, log in self._logs.items():
             entries: dict[str, int | np.ndarray] = {
                 "log": log.header,
@@ -245,11 +246,6 @@ class NumbaSimulation:
             }
             deliver.append(operation(room_kernel(), entries))
         self._advance, self._deliver = Operations(advance), Operations(deliver)
-
-    def _ends(self, projection: Projection) -> tuple[np.ndarray, SpikeLog, SpikeLog]:
-        """The threads' bounds of the target, the log of the source, the log of the target."""
-        source, target = projection.source.population.name, projection.target.population.name
-        return self._bounds[target], self._logs[source], self._logs[target]
 
     # ---------------------------------------------------------------------------------------------------- the state
 

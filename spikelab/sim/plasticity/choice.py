@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from spikelab import registry
 from spikelab.neurons.expression import rename
 from spikelab.sim.choices import check_names
 from spikelab.sim.plasticity.constants import Constants, constants
+from spikelab.sim.plasticity.modulator import Signal, SpikeSignal, StepSignal
 from spikelab.sim.plasticity.spec import WEIGHT_UNIT, PlasticitySpec
+from spikelab.sim.plasticity.strategy import choose
 from spikelab.sim.units import si
 
 #: Ways to run a rule; see ``strategy.choose``.
 EXECUTIONS = ("", "per_sender", "snapshot", "history")
+#: Delays that the synapses of one projection may have; each takes a set of rows of its own.
+MOST_DELAYS = 256
 
 
 class Plasticity:
@@ -23,24 +29,61 @@ class Plasticity:
         rule: a registered name (``spikelab.registry.names("plasticity")``), or one's own ``PlasticitySpec``.
         execution: how to run it: "snapshot", "history" or "per_sender"; by default the fastest that the equations
             allow. Results agree within rounding.
+        modulator: for a rule that has one, the signal that reaches all synapses alike: a number, which
+            ``Network.set_modulator`` changes between runs, a ``StepSignal`` or a ``SpikeSignal``.
         **parameters: value of each parameter that is not to keep its default: a number in SI units or a quantity.
 
     Raises:
-        ValueError: for a parameter that the rule does not have.
+        ValueError: for a parameter that the rule does not have, or a modulator where it has none.
     """
 
-    def __init__(self, rule: str | PlasticitySpec, *, execution: str = "", **parameters: Any):
+    def __init__(
+        self, rule: str | PlasticitySpec, *, execution: str = "", modulator: Signal | None = None, **parameters: Any
+    ):
         self.rule: PlasticitySpec = registry.load("plasticity", rule) if isinstance(rule, str) else rule
         if not isinstance(self.rule, PlasticitySpec):
             raise TypeError(f"plasticity: takes a rule's name or a PlasticitySpec, got {type(rule).__name__}")
         if execution not in EXECUTIONS:
             raise ValueError(f"plasticity: execution {execution!r}: takes {', '.join(map(repr, EXECUTIONS))}")
+        if modulator is not None and not self.rule.modulated:
+            raise ValueError(f"plasticity {self.rule.name} has no modulator in its equations")
         self.execution, self.parameters = execution, parameters
+        self.modulator: Signal = 0.0 if modulator is None else modulator
         check_names(parameters, list(self.rule.parameter_names), f"plasticity {self.rule.name}", "parameter")
 
     def __repr__(self) -> str:
         values = "".join(f", {name}={value!r}" for name, value in self.parameters.items())
         return f"Plasticity({self.rule.name!r}{values})"
+
+    def signal_delay(self, where: str, dt: float) -> int | None:
+        """Steps from a spike of a ``SpikeSignal`` to its effect; None for another modulator."""
+        if not isinstance(self.modulator, SpikeSignal):
+            return None
+        return self.modulator.checked(f"{where}: modulator", dt)[1]
+
+    def check(self, unit: str, weights: np.ndarray, delays: np.ndarray, dt: float, where: str) -> None:
+        """Raises ValueError for whatever cannot be run.
+
+        Args:
+            unit: of a weight.
+            weights: the initial ones.
+            delays: in steps.
+            dt: time step, seconds.
+            where: the projection, for errors.
+        """
+        numbers = self.constants(unit, where)
+        execution, kinds = choose(self.rule, numbers, dt, self.execution), np.unique(delays).size
+        if execution != "per_sender" and kinds > MOST_DELAYS:
+            raise ValueError(
+                f"{where}: {kinds} different delays; a plastic projection takes up to {MOST_DELAYS}. Round the delays, "
+                f"or give one to all"
+            )
+        numbers.check_weights(weights, f"{where}: {self.rule.name}")
+        numbers.steps_of_interval(dt, f"{where}: {self.rule.name}")
+        if isinstance(self.modulator, StepSignal | SpikeSignal):
+            self.modulator.checked(f"{where}: modulator", dt)
+        else:
+            si(self.modulator, "1", f"{where}: modulator")
 
     def constants(self, weight_unit: str, where: str) -> Constants:
         """The rule's numbers.

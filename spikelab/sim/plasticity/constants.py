@@ -39,6 +39,19 @@ class Constants:
         known = {"w_min_": self.w_min, "w_max_": self.w_max, "dt_": dt}
         return known[name] if name in known else self.rest[name.removeprefix("rest_").removesuffix("_")]
 
+    def steps_of_interval(self, dt: float, where: str) -> int:
+        """Steps between two actions of continuous terms; 0 for none.
+
+        Raises:
+            ValueError: unless it is a whole number.
+        """
+        steps = round(self.interval / dt)
+        if self.interval and (steps < 1 or abs(steps * dt - self.interval) > 1e-6 * self.interval):
+            raise ValueError(
+                f"{where}: the interval of {self.interval:g} s must be a whole number of steps of {dt:g} s"
+            )
+        return steps
+
     def check_weights(self, weights: np.ndarray, where: str) -> None:
         """Raises ValueError for an initial weight outside the bounds."""
         low, high = np.asarray(self.w_min, weights.dtype), np.asarray(self.w_max, weights.dtype)

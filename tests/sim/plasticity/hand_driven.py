@@ -42,7 +42,15 @@ class Case:
     dt: float = 1e-4
 
 
-def random_case(seed: int, steps: int, sizes=(7, 90), rate=0.02, delays=(3,), density=0.6, w_max=1.0) -> Case:
+def random_case(
+    seed: int,
+    steps: int,
+    sizes=(7, 90),
+    rate=0.02,
+    delays=(3,),
+    density=0.6,
+    post_rate=None,
+) -> Case:
     """Random wiring and spikes; the last sender never spikes, and some neurons have no synapse."""
     rng = np.random.default_rng(seed)
     wired = rng.random(sizes) < density
@@ -51,9 +59,9 @@ def random_case(seed: int, steps: int, sizes=(7, 90), rate=0.02, delays=(3,), de
     senders, targets = np.nonzero(wired)
     pre = [np.flatnonzero(rng.random(sizes[0]) < rate) for _ in range(steps)]
     pre = [each[each < sizes[0] - 1] for each in pre]
-    post = [np.flatnonzero(rng.random(sizes[1]) < rate) for _ in range(steps)]
+    post = [np.flatnonzero(rng.random(sizes[1]) < (post_rate or rate)) for _ in range(steps)]
     count = senders.size
-    return Case(sizes, senders, targets, rng.choice(delays, count), rng.uniform(0, w_max, count), pre, post)
+    return Case(sizes, senders, targets, rng.choice(delays, count), rng.uniform(0, 1, count), pre, post)
 
 
 class HandDriven:
@@ -89,15 +97,15 @@ class HandDriven:
         synapses = Synapses(connectivity, case.weights, delays)
         self.state = plastic_state(projection, synapses, target, case.dt, np.dtype(dtype), self.block)
         steps = len(case.pre)
-        self.logs = []
-        for size, spikes in ((senders, case.pre), (targets, case.post)):
+        self.logs = {}
+        for name, size, spikes in (("senders", senders, case.pre), ("targets", targets, case.post)):
             log = SpikeLog(size, threads, steps, sum(map(len, spikes)) + 1)
             when = np.repeat(np.arange(steps), [len(each) for each in spikes])
             log.write(0, when, np.concatenate([np.zeros(0, np.int32), *spikes]).astype(np.int32), steps)
-            self.logs.append(log)
+            self.logs[name] = log
         edges = bounds(targets, threads)
-        self.advance = Operations([*self.state.before(edges, *self.logs), *self.state.after(edges, *self.logs)])
-        self.deliver = Operations(self.state.deliver(edges, self.logs[0]))
+        self.advance = Operations([*self.state.before(edges, self.logs), *self.state.after(edges, self.logs)])
+        self.deliver = Operations(self.state.deliver(edges, self.logs))
 
     def step(self) -> np.ndarray:
         """One step; returns what arrived at each target."""

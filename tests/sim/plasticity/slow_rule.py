@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from hand_driven import Case, HandDriven
 
+from spikelab.sim.plasticity.choice import Plasticity
 from spikelab.sim.plasticity.constants import Constants
 from spikelab.sim.plasticity.spec import PlasticitySpec
 
@@ -119,3 +121,21 @@ class SlowRule:
             names |= {name: values[k] for name, values in self.synapse.items()}
         # the test's own rules only: the library itself never evaluates text
         return eval(text, {"__builtins__": {}}, {**_FUNCTIONS, **self._parameters, **names})
+
+
+def compare(case: Case, choice: Plasticity, dtype="float64", threads=1, tolerance=1e-12) -> np.ndarray:
+    """Runs the generated kernels beside the interpreter, asserts that they agree, and returns the final weights."""
+    fast = HandDriven(case, choice, dtype, threads)
+    numbers = choice.constants("1", "test")
+    slow = SlowRule(choice.rule, numbers, case.senders, case.targets, case.delays, case.weights, case.sizes, case.dt)
+    for step, (pre, post) in enumerate(zip(case.pre, case.post, strict=True)):
+        if choice.rule.modulated and step % 50 == 0:
+            slow.modulator = math.sin(step / 70)
+            fast.state.set_modulator(slow.modulator)
+        wanted = slow.step(step, pre, post)
+        np.testing.assert_allclose(fast.step(), wanted, atol=tolerance, rtol=0, err_msg=f"arrived in step {step}")
+        if step % 97 == 0 or step == len(case.pre) - 1:
+            for name, values in slow.synapse.items():
+                found = fast.variable(name)
+                np.testing.assert_allclose(found, values, atol=tolerance, rtol=0, err_msg=f"{name} after step {step}")
+    return fast.variable("w")

@@ -1,11 +1,8 @@
 """Every registered rule, in every way it can be run, against an interpreter of its text."""
 
-import math
-
-import numpy as np
 import pytest
 from hand_driven import HandDriven, random_case
-from slow_rule import SlowRule
+from slow_rule import compare
 
 from spikelab import registry
 from spikelab.sim.plasticity.choice import Plasticity
@@ -50,26 +47,6 @@ def ways():
 
 
 WAYS = ways()
-
-
-def compare(case, choice, dtype="float64", threads=1, tolerance=1e-12):
-    """Runs both; returns the final weights."""
-    fast = HandDriven(case, choice, dtype, threads)
-    numbers = choice.constants("1", "test")
-    slow = SlowRule(choice.rule, numbers, case.senders, case.targets, case.delays, case.weights, case.sizes, case.dt)
-    signal = choice.rule.modulated
-    for step, (pre, post) in enumerate(zip(case.pre, case.post, strict=True)):
-        if signal and step % 50 == 0:
-            slow.modulator = math.sin(step / 70)
-            fast.state.set_modulator(slow.modulator)
-        arrived = fast.step()
-        np.testing.assert_allclose(arrived, slow.step(step, pre, post), atol=tolerance, rtol=0, err_msg=f"step {step}")
-        if step % 97 == 0 or step == len(case.pre) - 1:
-            for name, values in slow.synapse.items():
-                np.testing.assert_allclose(
-                    fast.variable(name), values, atol=tolerance, rtol=0, err_msg=f"{name} {step}"
-                )
-    return fast.variable("w")
 
 
 @pytest.mark.parametrize(("name", "execution"), WAYS)
