@@ -80,7 +80,8 @@ def pending_potentiation(
     spike_times: np.ndarray,
     spike_neurons: np.ndarray,
     time_constant: float,
-    delay: float,
+    delays: tuple[float, float],
+    stop: float,
     number: int,
 ) -> np.ndarray:
     """How much each weight still has to rise, where weights are brought up to date at the sender's spike only.
@@ -93,7 +94,8 @@ def pending_potentiation(
         spike_times: ms, in any order.
         spike_neurons: who spiked.
         time_constant: of the sender's trace, ms.
-        delay: by which the target's spikes reach the synapse, ms.
+        delays: after which the sender's and the target's spikes reach the synapse, ms.
+        stop: end of the simulation, ms.
         number: of neurons.
 
     Returns:
@@ -105,13 +107,14 @@ def pending_potentiation(
     trains = [times[starts[n] : starts[n + 1]] for n in range(number)]
     waiting = np.zeros(len(senders))
     for sender in np.unique(senders):
-        train = trains[sender]
+        train = trains[sender] + delays[0]
+        train = train[train < stop + 1e-6]
         if not train.size:
             continue
         last = train[-1]
         trace = float(np.exp((train - last) / time_constant).sum())
         for place in np.flatnonzero(senders == sender):
-            arrived = trains[targets[place]] + delay
-            arrived = arrived[arrived > last + 1e-6]
+            arrived = trains[targets[place]] + delays[1]
+            arrived = arrived[(arrived > last + 1e-6) & (arrived < stop + 1e-6)]
             waiting[place] = trace * float(np.exp((last - arrived) / time_constant).sum())
     return waiting

@@ -1,6 +1,7 @@
 """The networks in spikelab, which shares the conventions of networks.py; only units are translated to SI.
 
-Weights of plastic synapses are depressed before they are sent, as NEST does; spikelab's own ``pair_stdp`` sends first.
+spikelab counts the step of the spike into the refractory time, which is one step longer here for it. Weights of plastic
+synapses are depressed before they are sent, as NEST does; spikelab's own ``pair_stdp`` sends first.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _cuba(network: sim.Network, given: Cuba, generator: np.random.Generator) -> 
         v_leak=given.rest * MV,
         v_threshold=given.threshold * MV,
         v_reset=given.reset * MV,
-        refractory=given.refractory * MS,
+        refractory=(given.refractory + given.dt) * MS,
         receptors={
             "excitatory": sim.Receptor("exponential_current", tau_syn=given.tau_excitatory * MS),
             "inhibitory": sim.Receptor("exponential_current", tau_syn=given.tau_inhibitory * MS),
@@ -125,7 +126,7 @@ def _brunel(network: sim.Network, given: Brunel, generator: np.random.Generator)
         v_leak=0.0,
         v_threshold=given.threshold * MV,
         v_reset=given.reset * MV,
-        refractory=given.refractory * MS,
+        refractory=(given.refractory + given.dt) * MS,
         receptors={"spikes": sim.Receptor("delta")},
         initial={"v": Uniform(0.0, given.threshold * MV)},
     )
@@ -189,7 +190,7 @@ def _microcircuit(network: sim.Network, given: Microcircuit, generator: np.rando
         v_leak=mc.REST * MV,
         v_threshold=mc.THRESHOLD * MV,
         v_reset=mc.RESET * MV,
-        refractory=mc.REFRACTORY * MS,
+        refractory=(mc.REFRACTORY + given.dt) * MS,
         receptors={"synapses": sim.Receptor("exponential_current", tau_syn=mc.TAU_SYN * MS)},
         initial={"v": generator.normal(np.repeat(mc.START_MEAN, sizes), np.repeat(mc.START_SPREAD, sizes)) * MV},
         bias=np.repeat(found.constant, sizes) * PA,
@@ -203,8 +204,9 @@ def _microcircuit(network: sim.Network, given: Microcircuit, generator: np.rando
         weight=wired.weights * PA,
         delay=wired.steps * given.dt * MS,
     )
-    rate, weight = np.repeat(found.external_rate, sizes), found.external_weight * PA
-    network.input(cells, sim.PoissonInput(rate=rate, weight=weight), receptor="synapses")
+    for first, last, rate in zip(found.starts[:-1], found.starts[1:], found.external_rate, strict=True):
+        drive = sim.PoissonInput(rate=rate, weight=found.external_weight * PA)
+        network.input(cells[int(first) : int(last)], drive, receptor="synapses")
     return None, PA
 
 

@@ -46,15 +46,11 @@ def test_pending_potentiation_is_the_sum_over_pairs_that_the_weight_has_not_seen
     generator = np.random.default_rng(3)
     spike_times, spike_neurons = generator.uniform(0.0, 300.0, 80), generator.integers(0, 6, 80)
     senders, targets = np.repeat(np.arange(6), 6), np.tile(np.arange(6), 6)
-    found = pending_potentiation(senders, targets, spike_times, spike_neurons, 20.0, 1.5, 6)
+    found = pending_potentiation(senders, targets, spike_times, spike_neurons, 20.0, (4.0, 1.5), 295.0, 6)
     for place, (sender, target) in enumerate(zip(senders, targets, strict=True)):
-        sent = spike_times[spike_neurons == sender]
-        expected = sum(
-            np.exp((t - after - 1.5) / 20.0)
-            for after in spike_times[spike_neurons == target]
-            for t in sent
-            if after + 1.5 > sent.max()
-        )
+        sent = [t + 4.0 for t in spike_times[spike_neurons == sender] if t + 4.0 < 295.0]
+        answered = [t + 1.5 for t in spike_times[spike_neurons == target] if max(sent) < t + 1.5 < 295.0]
+        expected = sum(np.exp((before - after) / 20.0) for before in sent for after in answered)
         assert found[place] == pytest.approx(expected)
     assert (found > 0).any()
 
