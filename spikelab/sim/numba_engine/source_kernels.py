@@ -48,7 +48,7 @@ def poisson_source_kernel() -> int:
     """Draws spikes, at most one a neuron and step.
 
     Table: log header, bounds, size, key, flags uint8 [padded size], thresholds uint64 [bins, columns], bins, columns,
-    steps of a bin (0: one bin for ever). A neuron spikes where 64 random bits, as a number, are below its threshold.
+    steps of a bin (0: one bin for ever). A neuron spikes where 64 random bits are, as a number, below its threshold.
     """
 
     @cfunc(KERNEL, cache=True)

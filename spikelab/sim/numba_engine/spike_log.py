@@ -81,7 +81,8 @@ class SpikeLog:
             self.identities[thread, : mine.sum()] = neurons[mine]
 
 
-@njit(nogil=True, inline="always")
+# LLVM inlines it; when Numba did (inline="always"), the loop was lost in a kernel that draws flags before
+@njit(nogil=True)
 def append_spikes(header: Any, thread: int, step: int, flags: Any, first: int, last: int) -> None:
     """Appends the neurons ``first`` to ``last`` whose flag is set, in ascending order, as the spikes of a step.
 
