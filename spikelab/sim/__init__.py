@@ -20,6 +20,7 @@ from spikelab.sim.inputs import NoiseCurrent, PoissonInput, StepCurrent
 from spikelab.sim.network import Network
 from spikelab.sim.plasticity.choice import Plasticity
 from spikelab.sim.plasticity.modulator import SpikeSignal, StepSignal
+from spikelab.sim.plasticity.rewiring import Rewiring
 from spikelab.sim.plasticity.spec import PlasticitySpec, SynapseVariable, Trace
 from spikelab.sim.population import Group, Population
 from spikelab.sim.projection import Projection
@@ -60,6 +61,7 @@ __all__ = [
     "Population",
     "Projection",
     "Receptor",
+    "Rewiring",
     "SpikeArray",
     "SpikeSignal",
     "StepCurrent",

@@ -28,6 +28,7 @@ from spikelab.sim.sources import SpikeSource
 from spikelab.sim.streams import STREAM_OF_INPUTS, STREAM_OF_PARAMETERS, STREAM_OF_WIRING
 from spikelab.sim.synapses import make_synapses
 from spikelab.sim.units import si
+from spikelab.sim.wiring.connectivity import Connectivity
 from spikelab.sim.wiring.rule import Wiring
 
 _SIGNS = ("", "excitatory", "inhibitory")
@@ -258,6 +259,8 @@ class Network:
     ) -> WeightMonitor:
         """Records weights of a plastic projection at regular times: of all synapses, or of those at given places."""
         count = self.synapses(projection).count
+        if synapses is not None and projection.plasticity is not None and projection.plasticity.rewiring is not None:
+            raise ValueError(f"{projection} is rewired, so its synapses have no fixed places; record all of them")
         chosen = np.arange(count) if synapses is None else np.atleast_1d(np.asarray(synapses, np.int64))
         if chosen.size and (chosen.min() < 0 or chosen.max() >= count):
             raise ValueError(f"{projection}: synapse {chosen.max()} does not exist; there are {count}")
@@ -329,6 +332,11 @@ class Network:
         synapses = self.synapses(projection)
         now = synapses.weights if self._engine is None else self._engine.weights(projection.number)
         return np.array(np.broadcast_to(now, synapses.count), float)
+
+    def connectivity(self, projection: Projection) -> Connectivity:
+        """Who is connected now, in the order of ``weights``; ``synapses`` tells who was before any rewiring."""
+        held = None if self._engine is None else getattr(self._engine, "projections", {}).get(projection.number)
+        return getattr(held, "connectivity", self.synapses(projection).connectivity)
 
     def set_modulator(self, projection: Projection, value: float) -> None:
         """Sets the modulator of a plastic projection from now on, between two runs: a reward, a third factor.

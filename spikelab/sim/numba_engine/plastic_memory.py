@@ -64,6 +64,13 @@ class Memory:
             if name in self.arrays:
                 self.arrays[name][:] = self.arrays[name][0]
 
+    def clear(self, step: int) -> None:
+        """Forgets the targets' spikes that wait, once all have been applied; later steps count from ``step``."""
+        if "base_" in self.arrays:
+            self.arrays["base_"][:] = step
+            self.arrays["waiting_"][:] = 0
+            self.arrays["latest_"][:] = -1
+
 
 def history_memory(
     spec: PlasticitySpec,

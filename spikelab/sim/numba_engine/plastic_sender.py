@@ -198,6 +198,14 @@ class SenderState:
         module = load_generated(self._kernel.source(), f"plasticity by {title[0].lower()}{title[1:]}")
         return [operation(int(module.deliver.address), self._kernel.layout.table(values))]
 
+    def next_rewiring(self, step: int) -> int | None:
+        """None: synapses that remember nothing are never weak."""
+        return None
+
+    def rewire(self, step: int, key: int) -> bool:
+        """Never."""
+        return False
+
     def weights(self, step: int = 0) -> np.ndarray:
         """The weights at any step: [1] where one serves all synapses, else [synapses]."""
         return self._weights

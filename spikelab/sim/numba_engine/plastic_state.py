@@ -5,13 +5,13 @@ from __future__ import annotations
 import ctypes
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from spikelab.sim.numba_engine.delivery import thread_starts
 from spikelab.sim.numba_engine.driver import Operation
 from spikelab.sim.numba_engine.plastic_memory import history_memory, snapshot_memory
+from spikelab.sim.numba_engine.plastic_parts import joined, rewire, split
 from spikelab.sim.numba_engine.plastic_sender import SenderState
 from spikelab.sim.numba_engine.plastic_signal import PlasticSignal
 from spikelab.sim.numba_engine.population_state import PopulationState
@@ -24,25 +24,6 @@ from spikelab.sim.projection import Projection, Synapses
 
 #: Calls a kernel from Python.
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-
-
-@dataclass(eq=False)
-class Part:
-    """The synapses of one delay: for them a sender's trace is the same.
-
-    Attributes:
-        delay: steps.
-        places: of its synapses among all of the projection, int64 [synapses]; None: all.
-        starts: where each sender's row begins, int64 [senders + 1].
-        targets: uint16 or uint32 [synapses].
-        arrays: entry of the table -> values of synapses [synapses], or of rows [threads, senders].
-    """
-
-    delay: int
-    places: np.ndarray | None
-    starts: np.ndarray
-    targets: np.ndarray
-    arrays: dict[str, np.ndarray]
 
 
 class PlasticState:
@@ -60,6 +41,9 @@ class PlasticState:
 
     Attributes:
         execution: how the rule is run: "snapshot" or "history".
+        parts: the synapses, by delay.
+        connectivity: who is connected now.
+        replaced: synapses that rewiring has replaced so far.
     """
 
     def __init__(
@@ -85,12 +69,15 @@ class PlasticState:
             else history_memory(spec, numbers, size, dt, dtype, index, block, target.most_in(block), interval)
         )
         self._constants = np.array([self._numbers.of(name, dt) for name in self._memory.lines.constants()], dtype)
-        self.parts = self._split()
+        self.parts = split(synapses, spec, numbers, list(self._memory.of_synapses), dtype)
         self._signal = PlasticSignal(projection.plasticity.modulator, f"{projection}: modulator", dt, dtype)
         if spec.modulated:
             self._memory.arrays["level_"][:] = self._signal.numbers[0]
         self._bounds = np.zeros(0, np.int64)
         self._starts: list[np.ndarray] = []
+        self._dt, self.connectivity, self.replaced = dt, synapses.connectivity, 0
+        rewiring, unit = projection.plasticity.rewiring, target.population.receptors[projection.receptor]
+        self._rewiring = None if rewiring is None else rewiring.checked(f"{projection}: rewiring", unit, numbers, dt)
 
     # -------------------------------------------------------------------------------------------------- what it runs
 
@@ -190,15 +177,58 @@ class PlasticState:
             arrays = part.arrays
             if step > 0 and self._bounds.size:
                 arrays = {name: part.arrays[name].copy() for name in ("weights_", *self._memory.of_synapses)}
-                # of the logs, this call reads nothing but the number of threads
-                logs: Mapping[str, SpikeLog] = defaultdict(lambda: SpikeLog(0, self._bounds.size - 1, 1, 1))
-                entries = {**self._entries(place, logs), **arrays}
-                call = operation(0, self._memory.layout.table(entries))
-                flush = _KERNEL(int(self._memory.kernels().flush.address))
-                for thread in range(self._bounds.size - 1):
-                    flush(call.table.ctypes.data, thread, step)
+                self._flush(place, step, arrays)
             result[slice(None) if part.places is None else part.places] = arrays[entry]
         return result
+
+    def _flush(self, place: int, step: int, arrays: dict[str, np.ndarray]) -> None:
+        """Brings values of a part's synapses to the beginning of the present step, in place."""
+        # of the logs, this reads nothing but the number of threads
+        logs: Mapping[str, SpikeLog] = defaultdict(lambda: SpikeLog(0, self._bounds.size - 1, 1, 1))
+        call = operation(0, self._memory.layout.table({**self._entries(place, logs), **arrays}))
+        flush = _KERNEL(int(self._memory.kernels().flush.address))
+        for thread in range(self._bounds.size - 1):
+            flush(call.table.ctypes.data, thread, step)
+
+    # ----------------------------------------------------------------------------------------------------- rewiring
+
+    def next_rewiring(self, step: int) -> int | None:
+        """The next step, after the present one, before which synapses are rewired; None for never."""
+        return None if self._rewiring is None else (step // self._rewiring[0] + 1) * self._rewiring[0]
+
+    def rewire(self, step: int, key: int) -> bool:
+        """Replaces weak synapses if it is time; then the operations have to be listed again.
+
+        Args:
+            step: the present one.
+            key: of the random numbers.
+        """
+        if self._rewiring is None or step % self._rewiring[0] or not step:
+            return False
+        _, below, weight = self._rewiring
+        for place, part in enumerate(self.parts):
+            self._flush(place, step, part.arrays)
+            # what rows remember is then of the end of the step before this one, with nothing waiting
+            age = step - 1 - part.arrays["since_"]
+            for each in self._spec.pre:
+                rest, values = self._numbers.rest[each.name], part.arrays[f"pre_{each.name}_"]
+                values[...] = rest + (values - rest) * np.exp(-age * self._dt / self._numbers.tau[each.name])
+            part.arrays["since_"][...] = step - 1
+        self._memory.clear(step - 1)
+        fresh = {"weights_": weight, **dict.fromkeys(self._memory.of_synapses, 0.0)}
+        source, target = self.projection.source, self.projection.target
+        offset = source.first if source.population is target.population else None
+        self.replaced += rewire(self.parts, below, fresh, self.connectivity, offset, key)
+        for part in self.parts:
+            for name in self._memory.of_synapses:
+                if name.startswith("snapshot_"):
+                    # a row that was just visited has the target's present sum as its snapshot
+                    part.arrays[name][:] = self._memory.arrays[name.replace("snapshot_", "sum_")][part.targets]
+        self.connectivity = joined(self.parts, self.connectivity)
+        self._bounds = np.zeros(0, np.int64)
+        return True
+
+    # ----------------------------------------------------------------------------------------------------- the state
 
     def state(self) -> dict[str, np.ndarray]:
         """All that a checkpoint has to keep."""
@@ -207,6 +237,8 @@ class PlasticState:
         for place, part in enumerate(self.parts):
             rows = set(self._row_names())
             found |= {f"{place}/{n}": (each[:1] if n in rows else each) for n, each in part.arrays.items()}
+            if self._rewiring is not None:
+                found |= {f"{place}/starts": part.starts, f"{place}/targets": part.targets}
         return found
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
@@ -218,35 +250,16 @@ class PlasticState:
         for place, part in enumerate(self.parts):
             for name, array in part.arrays.items():
                 array[...] = state[f"{place}/{name}"]
+            if self._rewiring is not None:
+                part.starts, part.targets = state[f"{place}/starts"], state[f"{place}/targets"]
+        if self._rewiring is not None:
+            self.connectivity, self._bounds = joined(self.parts, self.connectivity), np.zeros(0, np.int64)
 
     def set_modulator(self, value: float) -> None:
         """Sets the signal that reaches all synapses alike, from now on."""
         if not self._spec.modulated:
             raise ValueError(f"{self.projection}: {self._spec.name} has no modulator in its equations")
         self._signal.set(value)
-
-    # ------------------------------------------------------------------------------------------------------ building
-
-    def _split(self) -> list[Part]:
-        """One part for each delay that occurs."""
-        connectivity, delays = self.synapses.connectivity, np.asarray(self.synapses.delays)
-        weights = np.ascontiguousarray(
-            np.broadcast_to(np.asarray(self.synapses.weights, self._dtype), (self.synapses.count,))
-        ).copy()
-        kinds = np.unique(delays) if self.synapses.count else delays.reshape(-1)[:1]
-        parts = []
-        for delay in kinds:
-            places = None if kinds.size == 1 else np.flatnonzero(delays == delay)
-            starts = connectivity.starts if places is None else np.searchsorted(places, connectivity.starts)
-            arrays = {"weights_": weights if places is None else weights[places]}
-            targets = connectivity.targets if places is None else connectivity.targets[places]
-            arrays |= {name: np.zeros(targets.size, self._dtype) for name in self._memory.of_synapses}
-            senders = self.projection.source.size
-            arrays["since_"] = np.zeros((1, senders), np.int64)
-            for each in self._spec.pre:
-                arrays[f"pre_{each.name}_"] = np.full((1, senders), self._numbers.rest[each.name], self._dtype)
-            parts.append(Part(int(delay), places, starts.astype(np.int64), targets, arrays))
-        return parts
 
 
 AnyPlasticState = PlasticState | SenderState

@@ -21,8 +21,8 @@ from spikelab.sim.numba_engine.spike_log import SpikeLog, room_kernel
 from spikelab.sim.numba_engine.state_recorder import StateRecorder
 from spikelab.sim.numba_engine.table import operation
 from spikelab.sim.numba_engine.team import Team
-from spikelab.sim.random_numbers import stream_key
-from spikelab.sim.streams import STREAM_OF_SOURCES
+from spikelab.sim.random_numbers import step_key, stream_key
+from spikelab.sim.streams import STREAM_OF_REWIRING, STREAM_OF_SOURCES
 
 if TYPE_CHECKING:
     from spikelab.sim.network import Network
@@ -158,11 +158,25 @@ class NumbaSimulation:
         finally:
             for name, log in self._logs.items():
                 log.roll(max(log.start, reached - self._history(name)), reached)
+            self._rewire(reached)
         return spikes
+
+    def _rewire(self, step: int) -> None:
+        """Replaces weak synapses of the projections for which it is time."""
+        changed = [
+            each.rewire(step, int(step_key(stream_key(self.network.seed, STREAM_OF_REWIRING + number), step)))
+            for number, each in self.projections.items()
+            if not isinstance(each, ProjectionState)
+        ]
+        if any(changed):
+            self._list_operations()
 
     def _next_stops(self, first: int) -> list[int]:
         """Steps at which something has to be looked at from Python."""
         stops = [first + each.most_steps for each in self._recorders.values()]
+        for projection in self.projections.values():
+            if not isinstance(projection, ProjectionState) and (then := projection.next_rewiring(first)) is not None:
+                stops.append(then)
         for monitor in self.network.monitors:
             if isinstance(monitor, WeightMonitor):
                 stops.append((first // monitor.every + 1) * monitor.every)

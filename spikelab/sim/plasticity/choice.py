@@ -12,6 +12,7 @@ from spikelab.neurons.expression import rename
 from spikelab.sim.choices import check_names
 from spikelab.sim.plasticity.constants import Constants, constants
 from spikelab.sim.plasticity.modulator import Signal, SpikeSignal, StepSignal
+from spikelab.sim.plasticity.rewiring import Rewiring
 from spikelab.sim.plasticity.spec import WEIGHT_UNIT, PlasticitySpec
 from spikelab.sim.plasticity.strategy import choose
 from spikelab.sim.units import si
@@ -31,6 +32,7 @@ class Plasticity:
             allow. Results agree within rounding.
         modulator: for a rule that has one, the signal that reaches all synapses alike: a number, which
             ``Network.set_modulator`` changes between runs, a ``StepSignal`` or a ``SpikeSignal``.
+        rewiring: how weak synapses are replaced, or None.
         **parameters: value of each parameter that is not to keep its default: a number in SI units or a quantity.
 
     Raises:
@@ -38,7 +40,13 @@ class Plasticity:
     """
 
     def __init__(
-        self, rule: str | PlasticitySpec, *, execution: str = "", modulator: Signal | None = None, **parameters: Any
+        self,
+        rule: str | PlasticitySpec,
+        *,
+        execution: str = "",
+        modulator: Signal | None = None,
+        rewiring: Rewiring | None = None,
+        **parameters: Any,
     ):
         self.rule: PlasticitySpec = registry.load("plasticity", rule) if isinstance(rule, str) else rule
         if not isinstance(self.rule, PlasticitySpec):
@@ -47,7 +55,9 @@ class Plasticity:
             raise ValueError(f"plasticity: execution {execution!r}: takes {', '.join(map(repr, EXECUTIONS))}")
         if modulator is not None and not self.rule.modulated:
             raise ValueError(f"plasticity {self.rule.name} has no modulator in its equations")
-        self.execution, self.parameters = execution, parameters
+        if rewiring is not None and not isinstance(rewiring, Rewiring):
+            raise TypeError(f"plasticity: rewiring takes a sim.Rewiring, got {type(rewiring).__name__}")
+        self.execution, self.parameters, self.rewiring = execution, parameters, rewiring
         self.modulator: Signal = 0.0 if modulator is None else modulator
         check_names(parameters, list(self.rule.parameter_names), f"plasticity {self.rule.name}", "parameter")
 
@@ -78,6 +88,10 @@ class Plasticity:
                 f"{where}: {kinds} different delays; a plastic projection takes up to {MOST_DELAYS}. Round the delays, "
                 f"or give one to all"
             )
+        if self.rewiring is not None:
+            if execution == "per_sender":
+                raise ValueError(f"{where}: weights of {self.rule.name} stay, so none gets weak enough to be rewired")
+            self.rewiring.checked(f"{where}: rewiring", unit, numbers, dt)
         numbers.check_weights(weights, f"{where}: {self.rule.name}")
         numbers.steps_of_interval(dt, f"{where}: {self.rule.name}")
         if isinstance(self.modulator, StepSignal | SpikeSignal):
