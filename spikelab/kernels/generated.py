@@ -16,6 +16,8 @@ import threading
 from pathlib import Path
 from types import ModuleType
 
+from spikelab.kernels.freshness import digest_of_imports
+
 logger = logging.getLogger("spikelab.kernels")
 _loading = threading.RLock()
 
@@ -35,22 +37,24 @@ def cache_folder() -> Path:
     return Path(base) / "kernels"
 
 
-def load_generated(source: str, what: str) -> ModuleType:
+def load_generated(source: str, what: str, compiled_on_import: bool = True) -> ModuleType:
     """Imports generated source under a name made of its hash.
 
     Args:
         source: the module.
         what: shown to the user when it has to be compiled.
+        compiled_on_import: whether Numba compiles it, now; other compilers run later, and keep their code elsewhere.
     """
+    source += f"# with sources {digest_of_imports(source)}\n"
     name = "spikelab_generated_" + hashlib.sha256(source.encode()).hexdigest()[:24]
     # a second thread must not find the module while the first still runs it
     with _loading:
-        return sys.modules[name] if name in sys.modules else _load(name, source, what)
+        return sys.modules[name] if name in sys.modules else _load(name, source, what, compiled_on_import)
 
 
-def _load(name: str, source: str, what: str) -> ModuleType:
+def _load(name: str, source: str, what: str, compiled_on_import: bool) -> ModuleType:
     path = _write(name, source)
-    if not any(path.parent.glob(f"__pycache__/{name}.*.nbi")):
+    if compiled_on_import and not any(path.parent.glob(f"__pycache__/{name}.*.nbi")):
         logger.warning("compiling %s, once; kept in %s", what, path.parent)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

@@ -32,9 +32,12 @@ DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 
 class NumbaPrinter(Printer):
+    """Prints for Numba, in the working precision ``FLOAT``."""
+
     functions: Mapping[str, str] = {name: f"math.{text}" for name, text in Printer.functions.items()} | {"Abs": "abs"}
 
     def constant(self, value: float) -> str:
+        """A literal of the working precision."""
         # a bare literal is float64 and would widen a float32 expression
         return f"FLOAT({value!r})"
 
