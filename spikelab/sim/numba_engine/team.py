@@ -8,6 +8,10 @@ from numba import config
 
 #: Seconds of work in a block below which a second thread cannot pay for the waiting.
 _SHORTEST_BLOCK = 20e-6
+#: Seconds of a turn below which its time says nothing yet: caches are cold, and clocks coarse.
+_SHORTEST_TURN = 2e-3
+#: What more threads have to gain to be worth their cores.
+_GAIN = 0.95
 #: Turns after which the choice is looked at again: activity changes.
 _TRUST = 64
 
@@ -43,10 +47,12 @@ class Team:
             return 1
         if self._most not in self._seconds:
             return self._most
-        return min(self._seconds, key=lambda threads: self._seconds[threads])
+        return self._most if self._seconds[self._most] < _GAIN * self._seconds[1] else 1
 
     def took(self, threads: int, seconds: float, blocks: float) -> None:
         """Tells how long a turn of so many blocks took."""
+        if seconds < _SHORTEST_TURN:
+            return
         self._turns += 1
         if self._turns % _TRUST == 0:
             self._seconds.clear()

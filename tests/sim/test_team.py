@@ -1,0 +1,52 @@
+"""How many threads run a network: as many as pay."""
+
+import pytest
+
+from spikelab.sim.numba_engine import team as module
+from spikelab.sim.numba_engine.team import Team
+
+
+@pytest.fixture(autouse=True)
+def _eight_cores(monkeypatch):
+    monkeypatch.setattr(module, "available_threads", lambda: 8)
+
+
+def run(team, seconds_of):
+    """The threads of 20 turns of 100 blocks, where a block takes ``seconds_of[threads]``."""
+    chosen = []
+    for _ in range(20):
+        threads = team.choose()
+        chosen.append(threads)
+        team.took(threads, 100 * seconds_of[threads], 100)
+    return chosen
+
+
+def test_threads_that_gain_are_taken_and_others_not():
+    assert run(Team(None), {1: 1e-3, 8: 0.2e-3}) == [1] + 19 * [8]
+    assert run(Team(None), {1: 1e-3, 8: 0.98e-3}) == [1, 8] + 18 * [1]
+
+
+def test_short_blocks_are_not_even_tried_on_more_threads():
+    assert run(Team(None), {1: 1e-5 * 2.5, 8: 1e-6})[0] == 1
+    assert set(run(Team(None), {1: 1.9e-5, 8: 1e-9})) == {1}
+
+
+def test_turns_too_short_to_tell_decide_nothing():
+    team = Team(None)
+    team.took(1, 1e-4, 1)
+    assert team.choose() == 1
+    team.took(1, 1.0, 100)
+    assert team.choose() == 8
+
+
+def test_activity_that_changes_is_noticed():
+    team = Team(None)
+    assert run(team, {1: 1e-3, 8: 2e-3})[-1] == 1
+    later = [threads for _ in range(8) for threads in run(team, {1: 4e-3, 8: 1e-3})]
+    assert later[-1] == 8
+
+
+def test_a_number_that_was_asked_for_is_kept():
+    assert set(run(Team(3), {3: 1.0})) == {3}
+    with pytest.raises(ValueError, match="threads = 0 must be at least 1"):
+        Team(0)
