@@ -81,6 +81,7 @@ TABLES: dict[str, dict[str, str]] = {
     "engines": {
         "numba": "spikelab.sim.numba_engine.simulation:NumbaSimulation",
         "event_driven": "spikelab.sim.event_driven.engine:EventDrivenSimulation",
+        "nest": "spikelab.sim.nest_engine.simulation:NestSimulation",
     },
     "backends": {
         "c99": "spikelab.hw.backends.c99.backend:C99",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -44,6 +45,8 @@ class Network:
         dt: time step.
         seed: of everything that is random; the same seed gives the same results on any number of threads.
         dtype: "float64", or "float32" for half the memory and up to twice the speed.
+        wire_at_once: False draws synapses only when they are needed, for networks too large for arrays, which the
+            engine "nest" can wire by itself; mistakes in a projection are then found as late.
 
     Attributes:
         populations: by name.
@@ -52,7 +55,14 @@ class Network:
         monitors: in order of declaration.
     """
 
-    def __init__(self, dt: Any = 1e-4, seed: int = 0, dtype: Literal["float64", "float32"] = "float64"):
+    def __init__(
+        self,
+        dt: Any = 1e-4,
+        seed: int = 0,
+        dtype: Literal["float64", "float32"] = "float64",
+        *,
+        wire_at_once: bool = True,
+    ):
         self.dt = float(si(dt, "s", "dt"))
         if not self.dt > 0:
             raise ValueError(f"dt = {self.dt:g} s must be > 0, such as 0.1 ms")
@@ -60,13 +70,14 @@ class Network:
             raise ValueError(f"dtype {dtype!r}: takes 'float64' or 'float32'")
         if not isinstance(seed, int | np.integer) or seed < 0:
             raise ValueError(f"seed = {seed!r} must be a whole number, 0 or more")
-        self.seed, self.dtype = int(seed), dtype
+        self.seed, self.dtype, self.wire_at_once = int(seed), dtype, wire_at_once
         self.populations: dict[str, Population] = {}
         self.projections: list[Projection] = []
         self.inputs: list[InputRecord] = []
         self.monitors: list[Monitor] = []
         self._synapses: dict[int, Synapses] = {}
         self._engine: Any = None
+        self._options: dict[str, Any] = {}
 
     # ------------------------------------------------------------------------------------------------ what there is
 
@@ -202,6 +213,8 @@ class Network:
         delay = self.dt if delay is None else delay
         projection = Projection(len(self.projections), pre, post, wiring, receptor, weight, delay, plasticity)
         self.projections.append(projection)
+        if not self.wire_at_once:
+            return projection
         try:
             synapses = self.synapses(projection)
             if plasticity is not None:
@@ -269,7 +282,13 @@ class Network:
     # ----------------------------------------------------------------------------------------------------- what runs
 
     def run(
-        self, duration: Any, *, engine: str = "numba", threads: int | None = None, progress: bool = False
+        self,
+        duration: Any,
+        *,
+        engine: str = "numba",
+        threads: int | None = None,
+        progress: bool = False,
+        options: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Simulates ``duration`` seconds more.
 
@@ -281,6 +300,7 @@ class Network:
             engine: who runs it (``spikelab.registry.names("engines")``); one network stays with one engine.
             threads: how many; by default as many as pay, up to the number of cores. Results do not depend on it.
             progress: whether to show a progress bar.
+            options: of the engine, by name, at the first run; see its class. Only "nest" has any.
 
         Returns:
             Figures of this run: seconds of build, compilation and simulation, spikes, synaptic events.
@@ -288,15 +308,20 @@ class Network:
         seconds = float(si(duration, "s", "duration"))
         if seconds < 0:
             raise ValueError(f"duration = {seconds:g} s must not be negative")
-        return self.engine(engine).run(round(seconds / self.dt), threads=threads, progress=progress)
+        return self.engine(engine, options).run(round(seconds / self.dt), threads=threads, progress=progress)
 
-    def engine(self, name: str = "numba") -> Any:
+    def engine(self, name: str = "numba", options: Mapping[str, Any] | None = None) -> Any:
         """The engine that holds this network's state, built at the first call."""
         if self._engine is None:
-            self._engine = registry.load("engines", name)(self)
+            make, given = registry.load("engines", name), dict(options or {})
+            check_names(given, list(inspect.signature(make).parameters)[1:], f"engine {name!r}", "option")
+            self._engine = make(self, **given)
             self._engine.name = name
+            self._options = given
         elif self._engine.name != name:
             raise ValueError(f"this network runs on the engine {self._engine.name!r}; build it again for {name!r}")
+        elif options is not None and dict(options) != self._options:
+            raise ValueError(f"options = {dict(options)}: this network runs with {self._options}; build it again")
         return self._engine
 
     @property
