@@ -10,11 +10,11 @@ import numpy as np
 from spikelab.sim.units import show
 
 if TYPE_CHECKING:
-    from spikelab.sim.network import Network
+    from spikelab.sim.declaration import Declaration
     from spikelab.sim.population import Population
 
 
-def describe(network: Network) -> str:
+def describe(network: Declaration) -> str:
     """Populations with their equations and parameters, projections, inputs and what is recorded."""
     lines = [f"time step {show(network.dt, 's')}, seed {network.seed}, {network.dtype}"]
     for population in network.populations.values():

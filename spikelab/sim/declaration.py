@@ -1,0 +1,284 @@
+"""What a network is made of: populations, projections and inputs as plain records, checked when they are declared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from spikelab import registry
+from spikelab.neurons.receptor import with_receptors
+from spikelab.neurons.spec import NeuronSpec
+from spikelab.neurons.step import find_neuron
+from spikelab.sim.choices import Receptor, check_names
+from spikelab.sim.describe import describe
+from spikelab.sim.distributions import values
+from spikelab.sim.inputs import Input, InputRecord, PoissonInput
+from spikelab.sim.plasticity.choice import Plasticity
+from spikelab.sim.plasticity.modulator import SpikeSignal
+from spikelab.sim.population import LARGEST, Group, Population, as_group
+from spikelab.sim.projection import Projection, Synapses
+from spikelab.sim.random_numbers import stream_key
+from spikelab.sim.sources import SpikeSource
+from spikelab.sim.streams import STREAM_OF_INPUTS, STREAM_OF_PARAMETERS, STREAM_OF_WIRING
+from spikelab.sim.synapses import make_synapses
+from spikelab.sim.units import si
+from spikelab.sim.wiring.rule import Wiring
+
+_SIGNS = ("", "excitatory", "inhibitory")
+
+
+class Declaration:
+    """The half of ``Network`` that says what there is; see there."""
+
+    def __init__(
+        self,
+        dt: Any = 1e-4,
+        seed: int = 0,
+        dtype: Literal["float64", "float32"] = "float64",
+        *,
+        wire_at_once: bool = True,
+    ):
+        self.dt = float(si(dt, "s", "dt"))
+        if not self.dt > 0:
+            raise ValueError(f"dt = {self.dt:g} s must be > 0, such as 0.1 ms")
+        if dtype not in ("float64", "float32"):
+            raise ValueError(f"dtype {dtype!r}: takes 'float64' or 'float32'")
+        if not isinstance(seed, int | np.integer) or seed < 0:
+            raise ValueError(f"seed = {seed!r} must be a whole number, 0 or more")
+        self.seed, self.dtype, self.wire_at_once = int(seed), dtype, wire_at_once
+        self.populations: dict[str, Population] = {}
+        self.projections: list[Projection] = []
+        self.inputs: list[InputRecord] = []
+        self._synapses: dict[int, Synapses] = {}
+        self._closed = False
+
+    def population(
+        self,
+        name: str,
+        size: int,
+        neuron: str | NeuronSpec,
+        *,
+        receptors: Mapping[str, Receptor] | None = None,
+        refractory: Any = 0.0,
+        initial: Mapping[str, Any] | None = None,
+        method: str = "",
+        reset: str = "",
+        bias: Any = 0.0,
+        sign: Literal["", "excitatory", "inhibitory"] = "",
+        positions: Any = None,
+        **parameters: Any,
+    ) -> Population:
+        """Adds neurons of one kind.
+
+        Args:
+            name: of the population.
+            size: number of neurons.
+            neuron: a registered name (``spikelab.registry.names("neurons")``) or one's own equations.
+            receptors: name -> synapse type. The receptor "current", the neuron's input itself, is always there: a spike
+                that arrives at it is an input of its weight for one step.
+            refractory: refractory time, rounded to whole steps.
+            initial: starting values of states: one value, one for each neuron, or a distribution.
+            method: discretisation; the neuron's own by default.
+            reset: one of the neuron's resets; its own by default.
+            bias: constant input.
+            sign: makes outgoing weights of the other sign an error (Dale's law).
+            positions: of the neurons in space, [size, 2 or 3], metres.
+            **parameters: values of the neuron's parameters: one value, one for each neuron, or a distribution.
+
+        Raises:
+            ValueError: for an unknown neuron, receptor, parameter or state, or a value that is not allowed.
+        """
+        self._check_new(name, size)
+        spec = find_neuron(neuron)
+        chosen = dict(receptors or {})
+        for receptor, choice in chosen.items():
+            if not isinstance(choice, Receptor):
+                raise TypeError(f"{name}: receptor {receptor!r} takes a sim.Receptor, got {type(choice).__name__}")
+        if "current" in chosen:
+            raise ValueError(f"{name}: the receptor 'current' is always there; choose another name")
+        composed = with_receptors(spec, {key: choice.model for key, choice in chosen.items()}) if chosen else spec
+        given = dict(parameters)
+        for receptor, choice in chosen.items():
+            given.update({f"{parameter}_{receptor}": value for parameter, value in choice.parameters.items()})
+        check_names(given, list(composed.parameter_names), f"{name} ({spec.name})", "parameter")
+        check_names(initial or {}, list(composed.state_names), f"{name} ({spec.name})", "state")
+        if sign not in _SIGNS:
+            raise ValueError(f"{name}: sign {sign!r}: takes 'excitatory', 'inhibitory' or ''")
+        draw = _Draws(self, name, size)
+        numbers = {}
+        for parameter in composed.parameters:
+            value = draw(given.get(parameter.name, parameter.default), parameter.unit, parameter.name)
+            for extreme in (np.min(value), np.max(value)) if np.size(value) else ():
+                parameter.check(float(extreme), name)
+            numbers[parameter.name] = value
+        units = {state.name: state.unit for state in composed.states}
+        start = {state: draw(value, units[state], f"initial {state}") for state, value in (initial or {}).items()}
+        waits = float(si(refractory, "s", f"{name}: refractory"))
+        if waits < 0:
+            raise ValueError(f"{name}: refractory = {waits:g} s must not be negative")
+        population = Population(
+            name=name,
+            size=int(size),
+            neuron=composed,
+            receptors={"current": spec.input_unit, **{each.name: each.unit for each in composed.receptors}},
+            parameters=numbers,
+            initial=start,
+            refractory=waits,
+            method=method,
+            reset=reset,
+            bias=draw(bias, spec.input_unit, "bias"),
+            sign=sign,
+            positions=_checked_positions(positions, name, size),
+        )
+        self.populations[name] = population
+        return population
+
+    def source(self, name: str, size: int, source: SpikeSource, *, sign: str = "", positions: Any = None) -> Population:
+        """Adds a population that only emits spikes: a ``PoissonSource`` or a ``SpikeArray``."""
+        self._check_new(name, size)
+        source.checked(name, size, self.dt)
+        if sign not in _SIGNS:
+            raise ValueError(f"{name}: sign {sign!r}: takes 'excitatory', 'inhibitory' or ''")
+        where = _checked_positions(positions, name, size)
+        population = Population(name=name, size=int(size), sign=sign, source=source, positions=where)
+        self.populations[name] = population
+        return population
+
+    def projection(
+        self,
+        source: Population | Group,
+        target: Population | Group,
+        wiring: Wiring,
+        *,
+        receptor: str,
+        weight: Any,
+        delay: Any = None,
+        plasticity: Any = None,
+    ) -> Projection:
+        """Adds synapses from one group to another.
+
+        Args:
+            source: where the spikes come from.
+            target: where they arrive.
+            wiring: which pairs are connected.
+            receptor: the receptor of the target on which they act.
+            weight: one value, a distribution, or with explicit wiring one value for each synapse.
+            delay: the same; one step by default. One value must be a whole number of steps; others are rounded to it.
+            plasticity: a ``Plasticity``, or None for weights that stay.
+
+        Raises:
+            ValueError: for a receptor that the target lacks, a delay below dt, weights of the wrong unit or sign.
+        """
+        self._check_open()
+        pre, post = as_group(source, "source"), as_group(target, "target")
+        for group in (pre, post):
+            if self.populations.get(group.population.name) is not group.population:
+                raise ValueError(f"{group} belongs to another network")
+        if post.population.neuron is None:
+            raise ValueError(f"{post} is a source of spikes; nothing can arrive there")
+        known = list(post.population.receptors)
+        if receptor not in known:
+            raise ValueError(f"{post} has no receptor {receptor!r}; {registry.suggestion(receptor, known)}")
+        if not isinstance(wiring, Wiring):
+            raise TypeError(f"wiring: takes a rule such as sim.FixedProbability(0.1), got {type(wiring).__name__}")
+        delay = self.dt if delay is None else delay
+        projection = Projection(len(self.projections), pre, post, wiring, receptor, weight, delay, plasticity)
+        self.projections.append(projection)
+        if not self.wire_at_once:
+            return projection
+        try:
+            synapses = self.synapses(projection)
+            if plasticity is not None:
+                self._check_plasticity(projection, synapses)
+        except BaseException:
+            self.projections.pop()
+            raise
+        return projection
+
+    def input(self, target: Population | Group, input: Input, *, receptor: str = "current") -> InputRecord:
+        """Drives a group from outside.
+
+        Args:
+            target: the neurons.
+            input: a ``PoissonInput``, ``NoiseCurrent`` or ``StepCurrent``.
+            receptor: for Poisson spikes, the receptor at which they arrive.
+        """
+        self._check_open()
+        group = as_group(target, "target")
+        known = list(group.population.receptors)
+        if receptor not in known:
+            raise ValueError(f"{group} has no receptor {receptor!r}; {registry.suggestion(receptor, known)}")
+        if not isinstance(input, PoissonInput) and receptor != "current":
+            raise ValueError(f"a {type(input).__name__} is a current; it cannot act on the receptor {receptor!r}")
+        number = len(self.inputs)
+        what = f"input {number} ({type(input).__name__} into {group})"
+        key, drawn = (int(stream_key(self.seed, STREAM_OF_INPUTS + 2 * number + k)) for k in range(2))
+        numbers = input.checked(what, group.population.receptors[receptor], group.size, drawn, self.dt)
+        record = InputRecord(number, group, receptor, input, key, numbers)
+        self.inputs.append(record)
+        return record
+
+    def synapses(self, projection: Projection) -> Synapses:
+        """The synapses of a projection, made when they are first asked for."""
+        if projection.number not in self._synapses:
+            key = int(stream_key(self.seed, STREAM_OF_WIRING + projection.number))
+            self._synapses[projection.number] = make_synapses(projection, self.dt, key, np.dtype(self.dtype))
+        return self._synapses[projection.number]
+
+    def describe(self) -> str:
+        """The network in words, for a methods section and for oneself."""
+        return describe(self)
+
+    # ------------------------------------------------------------------------------------------------------- checks
+
+    def _check_plasticity(self, projection: Projection, synapses: Synapses) -> None:
+        if not isinstance(projection.plasticity, Plasticity):
+            kind = type(projection.plasticity).__name__
+            raise TypeError(f'plasticity: takes a rule such as sim.Plasticity("pair_stdp", w_max=...), got {kind}')
+        unit = projection.target.population.receptors[projection.receptor]
+        weights = np.atleast_1d(np.asarray(synapses.weights, self.dtype))[: synapses.count]
+        delays = np.atleast_1d(np.asarray(synapses.delays))
+        projection.plasticity.check(unit, weights, delays, self.dt, str(projection))
+        signal = projection.plasticity.modulator
+        if isinstance(signal, SpikeSignal):
+            population = as_group(signal.group, "modulator").population
+            if self.populations.get(population.name) is not population:
+                raise ValueError(f"{projection}: the modulator follows {population}, which is not in this network")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the network already runs; add populations, projections and inputs before the first run")
+
+    def _check_new(self, name: str, size: int) -> None:
+        self._check_open()
+        if not re.fullmatch(r"[A-Za-z]\w*", name):
+            raise ValueError(f"population name {name!r}: use letters, digits and underscores, a letter first")
+        if name in self.populations:
+            raise ValueError(f"there is a population {name!r} already")
+        if not isinstance(size, int | np.integer) or not 0 <= size <= LARGEST:
+            raise ValueError(f"{name}: size {size!r} must be a whole number from 0 to {LARGEST}")
+
+
+class _Draws:
+    """Values of a population's parameters and states; each has random numbers of its own, whatever else is drawn."""
+
+    def __init__(self, network: Declaration, name: str, size: int):
+        self._seed, self._name, self._size = network.seed, name, size
+        self._stream = STREAM_OF_PARAMETERS + (len(network.populations) << 12)
+
+    def __call__(self, value: Any, unit: str, what: str) -> float | np.ndarray:
+        self._stream += 1
+        key = int(stream_key(self._seed, self._stream))
+        return values(value, unit, self._size, key, f"{self._name}: {what}")
+
+
+def _checked_positions(positions: Any, name: str, size: int) -> np.ndarray | None:
+    if positions is None:
+        return None
+    where = np.asarray(si(positions, "m", f"{name}: positions"), float)
+    if where.ndim != 2 or where.shape[0] != size or where.shape[1] not in (1, 2, 3):
+        raise ValueError(f"{name}: positions of shape {where.shape}; takes [{size}, 1, 2 or 3]")
+    return where
