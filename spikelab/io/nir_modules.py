@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from spikelab.io.nir_graph import Node
+from spikelab.io.nir_reading import Reading, delay_steps, reset_of
 from spikelab.io.nir_shapes import Shapes
 from spikelab.nn import (
     IF,
@@ -35,22 +35,8 @@ from spikelab.nn import (
 _NEURONS: dict[str, Any] = {
     "I": Integrator, "IF": IF, "LIF": LIF, "LI": LI, "CubaLIF": CubaLIF, "CubaLI": CubaLI
 }  # fmt: skip
-#: How far a delay may be from whole steps: single precision rounds, but no more than this.
-_STEP_ERROR = 1e-3
 #: Most values that a delay may have to remember.
 _MAX_UNDER_WAY = 1 << 28
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a NIR graph leaves open, as the caller wants it, and as spikelab noted it for each node."""
-
-    dt: float | None = None
-    method: str | None = None
-    reset: str = "value"
-    input_form: str | None = None
-    neurons: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    noted_dt: float | None = None
 
 
 def make_module(name: str, node: Node, shapes: Shapes, reading: Reading) -> nn.Module:
@@ -104,15 +90,7 @@ def _delay(delay: np.ndarray, shape: tuple[int, ...], reading: Reading) -> Delay
     dt = reading.dt if reading.dt is not None else reading.noted_dt
     if dt is None:
         raise ValueError("a NIR graph has no time step; pass dt (seconds)")
-    steps = delay.astype(np.float64) / dt
-    whole = np.round(steps)
-    wrong = np.abs(steps - whole) > _STEP_ERROR
-    if wrong.any():
-        first = float(delay[wrong].flat[0])
-        raise ValueError(
-            f"delay = {first:g} s is {first / dt:g} steps of dt = {dt:g} s, but must be whole steps; the nearest is "
-            f"{round(first / dt) * dt:g} s"
-        )
+    whole = delay_steps(delay, dt)
     if float(whole.max()) * math.prod(shape) > _MAX_UNDER_WAY:
         raise ValueError(f"delay = {delay.max():g} s is {whole.max():g} steps of dt = {dt:g} s, too many to remember")
     same = bool((whole == whole.flat[0]).all())
@@ -130,24 +108,13 @@ def _neuron(node: Node, noted: Mapping[str, Any], reading: Reading) -> Neuron:
         "input_form": reading.input_form or noted.get("input_form", "current"),
     }
     if "v_threshold" in values:
-        options["reset"] = _reset(node, noted, reading)
+        options["reset"] = reset_of(node, noted, reading)
     parameters = {name: _uniform(value.astype(np.float64)) for name, value in values.items()}
     try:
         return make(dt=float(dt), **options, **parameters)
     except (TypeError, RuntimeError, OverflowError) as error:
         # what spikelab noted in the file is no option of this neuron
         raise ValueError(str(error)) from error
-
-
-def _reset(node: Node, noted: Mapping[str, Any], reading: Reading) -> str:
-    said = noted.get("reset") or node.metadata.get("reset")
-    reset = said if isinstance(said, str) else reading.reset
-    v_reset = node.fields["v_reset"]
-    if reset == "subtract" and v_reset is not None and np.any(v_reset != 0):
-        raise ValueError(
-            f"v_reset = {v_reset[v_reset != 0].flat[0]:g} has no meaning for a reset by subtraction; set it to 0"
-        )
-    return reset
 
 
 def _uniform(value: np.ndarray) -> Tensor:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,19 +12,17 @@ import nir
 import numpy as np
 from torch import nn
 
+from spikelab.io.nir_checked import Checked, checked_graph, node_order
+from spikelab.io.nir_checked import NirWarning as NirWarning
 from spikelab.io.nir_fields import NEURONS
 from spikelab.io.nir_file import MAX_BYTES, read_tree
 from spikelab.io.nir_file import CannotImport as CannotImport
-from spikelab.io.nir_graph import Graph, flat_graph, tree_of, without_joints
-from spikelab.io.nir_modules import Reading, make_module
-from spikelab.io.nir_order import step_order
-from spikelab.io.nir_shapes import Shapes, infer_shapes, wanted
+from spikelab.io.nir_graph import Graph, tree_of
+from spikelab.io.nir_modules import make_module
+from spikelab.io.nir_reading import Reading, notes_of
+from spikelab.io.nir_shapes import wanted
 from spikelab.nn import Network
 from spikelab.nn.network import INPUT, OUTPUT
-
-
-class NirWarning(UserWarning):
-    """Something in a file was taken in another way than it stands there; the message says what and how."""
 
 
 def from_nir(
@@ -71,9 +67,9 @@ def from_nir(
         raise ValueError(f"from_nir: input_form = {input_form!r} must be 'current' or 'impulse'")
     if dt is not None and not 0 < dt < math.inf:
         raise ValueError(f"from_nir: dt = {dt!r} s must be the positive length of a step")
-    checked = _checked(source, where, max_bytes, trusted)
+    checked = _checked(source, max_bytes, trusted)
     graph, shapes, problems = checked.graph, checked.shapes, checked.problems
-    noted = _notes(graph.metadata, problems)
+    noted = notes_of(graph.metadata, problems)
     reading = Reading(dt, method, reset, input_form, noted.neurons, noted.dt)
     modules: dict[str, Any] = {}
     for name, node in graph.nodes.items():
@@ -86,7 +82,7 @@ def from_nir(
     last = _output(graph, output, problems)
     order = list(modules)
     if not problems:
-        order = _order(graph, noted.order, problems)
+        order = node_order(graph, noted.order, problems)
     if problems:
         raise CannotImport(f"{where} cannot be run:\n  " + "\n  ".join(problems))
     for tolerated in shapes.tolerated:
@@ -108,76 +104,19 @@ def read_nir(source: str | Path, max_bytes: int = MAX_BYTES, trusted: bool = Fal
     Raises:
         CannotImport: names the file, and every node and field that is wrong.
     """
-    checked = _checked(source, str(source), max_bytes, trusted)
+    checked = _checked(source, max_bytes, trusted)
     if checked.problems:
         raise CannotImport(f"{source} is no sound NIR graph:\n  " + "\n  ".join(checked.problems))
     nodes = {name: _nir_node(name, checked) for name in checked.graph.nodes}
     return nir.NIRGraph(nodes, checked.graph.edges, metadata=checked.graph.metadata, type_check=False)
 
 
-@dataclass
-class _Checked:
-    graph: Graph
-    shapes: Shapes
-    problems: list[str]
-
-
-def _checked(source: str | Path | nir.NIRGraph, where: str, max_bytes: int, trusted: bool) -> _Checked:
+def _checked(source: str | Path | nir.NIRGraph, max_bytes: int, trusted: bool) -> Checked:
     if isinstance(source, nir.NIRGraph):
-        tree: Any = tree_of(source)
-    elif isinstance(source, str | Path):
-        tree = read_tree(source, max_bytes, trusted).get("node")
-    else:
-        raise TypeError(f"from_nir: got a {type(source).__name__}; give a path or a nir.NIRGraph")
-    graph, problems = flat_graph(tree)
-    inputs = graph.named("Input")
-    if graph.nodes and not inputs:
-        problems.append("the graph has no Input node; give it one, with an edge to where its signal goes")
-    if len(inputs) > 1:
-        problems.append(f"the graph has {len(inputs)} Input nodes, {', '.join(inputs)}; join them into one signal")
-    if graph.nodes and not graph.named("Output"):
-        problems.append("the graph has no Output node; give it one, with an edge from what it gives out")
-    for a, b in graph.edges:
-        if a in graph.named("Output"):
-            problems.append(f"{a}: an edge leads from an Output node to {b!r}; let it start at the node before")
-        if b in inputs:
-            problems.append(f"{b}: an edge leads from {a!r} to an Input node; let it end at the node after")
-    shapes = infer_shapes(graph)
-    problems += shapes.problems
-    if not problems:
-        problems += [f"{name}: nothing that starts at the Input node ever arrives here" for name in shapes.unreached]
-    joined, wrong = without_joints(graph)
-    return _Checked(joined, shapes, problems or wrong)
-
-
-@dataclass
-class _Notes:
-    """What spikelab noted when it wrote the graph."""
-
-    neurons: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    order: list[str] | None = None
-    dt: float | None = None
-
-
-def _notes(metadata: Mapping[str, Any], problems: list[str]) -> _Notes:
-    text = metadata.get("spikelab")
-    if text is None:
-        return _Notes()
-    try:
-        noted = json.loads(text)
-        neurons, order, dt = noted["neurons"], noted.get("order"), noted.get("dt")
-        sound = isinstance(neurons, dict) and all(map(_is_neuron, neurons.values()))
-        if not sound or not (order is None or all(isinstance(name, str) for name in order)):
-            raise TypeError("not what spikelab writes")
-        return _Notes(neurons, order, None if dt is None else float(dt))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        problems.append(f"metadata 'spikelab' is damaged ({error}); delete it and pass dt")
-        return _Notes()
-
-
-def _is_neuron(entry: Any) -> bool:
-    kinds = {"dt": int | float, "method": str, "input_form": str, "reset": str}
-    return isinstance(entry, dict) and all(isinstance(entry[name], kinds[name]) for name in set(kinds) & set(entry))
+        return checked_graph(tree_of(source))
+    if isinstance(source, str | Path):
+        return checked_graph(read_tree(source, max_bytes, trusted).get("node"))
+    raise TypeError(f"from_nir: got a {type(source).__name__}; give a path or a nir.NIRGraph")
 
 
 def _output(graph: Graph, asked: str | None, problems: list[str]) -> str:
@@ -189,20 +128,6 @@ def _output(graph: Graph, asked: str | None, problems: list[str]) -> str:
     if asked is not None:
         return asked
     return OUTPUT if OUTPUT in outputs else next(iter(outputs), OUTPUT)
-
-
-def _order(graph: Graph, noted: list[str] | None, problems: list[str]) -> list[str]:
-    names = [name for name, node in graph.nodes.items() if node.kind not in ("Input", "Output")]
-    if noted is not None and sorted(noted) == sorted(names):
-        return noted
-    kinds = {name: node.kind for name, node in graph.nodes.items()}
-    neurons = {name for name in names if kinds[name] in NEURONS}
-    delays = {name for name in names if kinds[name] == "Delay"}
-    try:
-        return step_order(names, graph.edges, graph.named("Input")[0], (neurons, delays))
-    except ValueError as error:
-        problems.append(f"the graph cannot be run: {error}")
-        return names
 
 
 def _network(graph: Graph, modules: Mapping[str, Any], order: list[str], last: str) -> Network:
@@ -225,7 +150,7 @@ def _names(order: list[str]) -> dict[str, str]:
     return names
 
 
-def _nir_node(name: str, checked: _Checked) -> nir.NIRNode:
+def _nir_node(name: str, checked: Checked) -> nir.NIRNode:
     node, shapes = checked.graph.nodes[name], checked.shapes
     arriving, leaving = np.array(shapes.arriving[name]), np.array(shapes.leaving[name])
     fields = {key: np.array(value) if isinstance(value, tuple) else value for key, value in node.fields.items()}
