@@ -11,7 +11,7 @@
 Units (``spikelab.sim.units.UNITS``) can be imported from here.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spikelab.sim import units
 from spikelab.sim.choices import Receptor
@@ -36,6 +36,9 @@ from spikelab.sim.wiring import (
     FromMatrix,
     OneToOne,
 )
+
+if TYPE_CHECKING:
+    from spikelab.sim.nir_network import network_from_nir
 
 __all__ = [
     "AllToAll",
@@ -70,6 +73,7 @@ __all__ = [
     "Trace",
     "TruncatedNormal",
     "Uniform",
+    "network_from_nir",
     "spikes_of_events",
 ]
 
@@ -78,4 +82,9 @@ def __getattr__(name: str) -> Any:
     # the library of units is imported with the first unit that is asked for
     if name in units.UNITS:
         return getattr(units, name)
+    # and what reads NIR with the first graph
+    if name == "network_from_nir":
+        from spikelab.sim.nir_network import network_from_nir
+
+        return network_from_nir
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
