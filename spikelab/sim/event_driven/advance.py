@@ -7,6 +7,8 @@ is the order within a step of the engines with a time grid.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -44,7 +46,8 @@ from spikelab.sim.event_driven.solution import is_over, state_after
 MOST_SPIKES = 4096
 ENDLESS = -1
 _LONG = 1 << 40
-_FIRES, _MAY_FIRE = np.bool_(True), np.bool_(False)
+_FIRES: Any = np.bool_(True)
+_MAY_FIRE: Any = np.bool_(False)
 #: A bound that is further off than this part of the horizon spares looking for the crossing itself.
 _WORTH_WAITING = 0.1
 
@@ -178,7 +181,8 @@ def advance(cells: int, currents: int, cell: int, end: float, own: int, count: i
     amounts, marks = array_at(table[1], (_LONG, 2), np.float64), array_at(table[2], (_LONG, 3), np.int64)
     burst = table[3]
     state = state_of(cells)
-    spikes = place = np.int64(0)
+    spikes: Any = np.int64(0)
+    place: Any = np.int64(0)
     while spikes != ENDLESS:
         arrival = amounts[picked[place], TIME] if place < count else np.inf
         before = min(arrival, end)

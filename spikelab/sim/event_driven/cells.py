@@ -17,9 +17,10 @@ from spikelab.kernels.native import array_at
 
 #: The two linear systems of a neuron: free, and refractory, when some states stand still. Of a NumPy type, as other
 #: constants that are arguments: Numba compiles a function anew for each Python number that it is called with.
-FREE, REFRACTORY = np.int64(0), np.int64(1)
+FREE: Any = np.int64(0)
+REFRACTORY: Any = np.int64(1)
 #: The first function of the chain: the distance from threshold.
-GATE = np.int64(0)
+GATE: Any = np.int64(0)
 
 #: Entries of a program. ``SOLUTION + mode``, BOUNDED, CHANGED, ARRIVALS and HELD say where in ``programs`` a list lies;
 #: the entries from RATES on say where in a row of numbers something lies.

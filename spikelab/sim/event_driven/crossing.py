@@ -13,6 +13,7 @@ Schrauwen, Van Campenhout and Stroobandt 2009, Neural Computation 21, look for t
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -42,7 +43,7 @@ from spikelab.sim.event_driven.solution import chain_rate, chain_value, is_over,
 
 #: Newton's method needs about six; bisection alone, which takes over where it fails, could need this many.
 _MOST_TURNS = 200
-_RISING = np.bool_(True)
+_RISING: Any = np.bool_(True)
 
 
 @njit(error_model="numpy")

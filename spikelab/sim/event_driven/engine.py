@@ -70,7 +70,7 @@ class EventDrivenSimulation:
         self._queue, self._queued = empty_queue(), 0
         self._counters = np.zeros(COUNTERS, np.int64)
         self._counters[ENDLESS_CELL] = -1
-        self._longest = min([_LONGEST_WINDOW, *self._wiring.delays])
+        self._longest = float(self._wiring.delays.min(initial=_LONGEST_WINDOW))
         self._burst, self._own = np.zeros(MOST_SPIKES), np.zeros(4, np.int64)
         self._samplers: dict[int, StateSampler] = {}
         self._steps_a_turn = 1

@@ -114,7 +114,8 @@ def _entry(sources: int) -> Any:
         amounts, marks = np.zeros((1024, 2)), np.zeros((1024, 3), np.int64)
         heads, touched = np.full(len(state), -1, np.int64), np.zeros(len(state), np.int64)
         picked, spare = np.zeros(1024, np.int64), np.zeros(1024, np.int64)
-        spike_times, emitters, spikes = np.zeros(1024), np.zeros(1024, np.int64), np.int64(0)
+        spikes: Any = np.int64(0)
+        spike_times, emitters = np.zeros(1024), np.zeros(1024, np.int64)
         while True:
             first = min(earliest(soonest), earliest(train_soonest))
             if queued > 0:

@@ -184,3 +184,22 @@ def test_time_constants_far_apart():
         return membrane(t, tau[0], [-50.0, 1.3], 0.0, 0.0) - 1
 
     assert found[0] == pytest.approx(brentq(distance, 0.01, 0.1, xtol=1e-17, rtol=1e-15), rel=1e-12)
+
+
+def test_a_leak_to_the_threshold_itself_never_crosses_it_by_rounding():
+    random = np.random.default_rng(4)
+    threshold = -random.uniform(40e-3, 60e-3, 500)
+    network = Network(dt=1e-3)
+    cells = network.population(
+        "cells",
+        500,
+        "lif_membrane",
+        tau_mem=random.uniform(5e-3, 30e-3, 500),
+        v_leak=threshold,
+        v_threshold=threshold,
+        initial={"v": -65e-3},
+    )
+    spikes, trace = network.record_spikes(cells), network.record_states(cells, "v", every=0.1)
+    network.run(3.0, engine="event_driven")
+    assert len(spikes) == 0
+    np.testing.assert_allclose(trace["v"][-1], threshold, rtol=1e-15)
