@@ -7,6 +7,7 @@ the step from which on spikes of the targets are pending for it, and the sender'
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,15 +22,37 @@ from spikelab.sim.numba_engine.plastic_source import (
     kernel,
 )
 from spikelab.sim.plasticity.spec import MODULATOR, PlasticitySpec
+from spikelab.sim.plasticity.strategy import Integral, integral
 
 #: Whether all rows have to be looked at now, and whether continuous terms act. Every thread finds the same answer: a
 #: request made in one block of steps is read at the beginning of the next.
 _DUE = """
     number_ = step_ // block_
     clock_ = interval_ > 0 and step_ > 0 and step_ % interval_ == 0
-    due_ = clock_ or (step_ > 0 and step_ % longest_ == 0)
+    due_ = step_ > 0 and step_ % longest_ == 0
     if step_ % block_ == 0 and read_shared(as_table(requests_), (number_ + 1) % 2) == number_ - 1:
         due_ = True
+"""
+#: Where continuous terms need all rows whenever they act.
+_EVERY_TIME = """
+    due_ = due_ or clock_
+"""
+#: Where they are integrals: all rows are needed only when the gain changes its sign.
+_GAIN = """
+    gain_ = FLOAT(interval_) * dt_ * {gain}
+    due_ = due_ or (clock_ and gain_ * sign_[thread_, 0] < FLOAT(0))
+"""
+#: The sum over time of gain · decay, from the last time that all rows were looked at to each step since.
+_SUM_GAIN = """
+    position_ = step_ - base_[thread_, 0]
+    if position_ == 0:
+        integral_[thread_, 0] = FLOAT(0)
+    else:
+        integral_[thread_, position_] = integral_[thread_, position_ - 1]
+        if clock_:
+            integral_[thread_, position_] += gain_ * decay_{variable}_[position_]
+    if clock_ and gain_ != FLOAT(0):
+        sign_[thread_, 0] = FLOAT(1) if gain_ > FLOAT(0) else FLOAT(-1)
 """
 
 #: Entries for the modulator: values from given steps on or, where there is a delay, a level that spikes raise.
@@ -42,16 +65,16 @@ _SIGNAL = {
     "signals_": "",
     "signal_steps_": "np.int64, signals_",
     "signal_values_": "FLOAT, signals_",
-    "level_": "FLOAT, 8 * threads_",
+    "level_": "FLOAT, threads_, 8",
 }
 _READ_SIGNAL = f"""
-    {MODULATOR} = level_[8 * thread_]
+    {MODULATOR} = level_[thread_, 0]
     if signal_delay_ == 0:
         {MODULATOR} = signal_values_[max(np.searchsorted(signal_steps_, step_, side="right") - 1, 0)]
 """
 _RAISE_SIGNAL = """
     if signal_delay_ > 0:
-        level_now_ = signal_numbers_[0] + (level_[8 * thread_] - signal_numbers_[0]) * signal_numbers_[1]
+        level_now_ = signal_numbers_[0] + (level_[thread_, 0] - signal_numbers_[0]) * signal_numbers_[1]
         emitted_ = step_ - signal_delay_
         if emitted_ >= 0:
             header_ = array_at(signal_log_, (6,), np.int64)
@@ -62,7 +85,7 @@ _RAISE_SIGNAL = """
                 for place_ in range(offsets_[local_], offsets_[local_ + 1]):
                     if signal_first_ <= identities_[place_] < signal_last_:
                         level_now_ += signal_numbers_[2]
-        level_[8 * thread_] = level_now_
+        level_[thread_, 0] = level_now_
 """
 
 
@@ -100,6 +123,11 @@ class HistoryKernels:
         """Variables of synapses that decay."""
         return [each.name for each in self.spec.synapse if each.tau is not None]
 
+    @cached_property
+    def integral(self) -> Integral | None:
+        """The continuous term, where it is a shared sum over time."""
+        return integral(self.spec)
+
     @property
     def layout(self) -> Layout:
         """The table's entries."""
@@ -120,11 +148,22 @@ class HistoryKernels:
                 "bounds_": f"np.int64, {threads} + 1",
                 "constants_": f"FLOAT, {len(self.lines.constants())}",
                 **(_SIGNAL if self.spec.modulated else {}),
-                "base_": f"np.int64, 8 * {threads}",
+                "base_": f"np.int64, {threads}, 8",
+                **(
+                    {
+                        "sign_": f"FLOAT, {threads}, 8",
+                        "integral_": f"FLOAT, {threads}, longest_ + 2",
+                        "lift_": "FLOAT, longest_ + 2",
+                    }
+                    if self.integral
+                    else {}
+                ),
                 "waiting_": f"np.int32, {flat}",
                 "latest_": f"np.int32, {flat}",
+                "earlier_": f"np.int32, {flat}",
                 "when_": f"np.int32, {flat}, room_",
                 **{f"before_{name}_": f"FLOAT, {flat}, room_" for name in self.listed},
+                **{f"last_{name}_": f"FLOAT, {flat}" for name in self.listed},
                 **{f"post_{each.name}_": f"FLOAT, {flat}" for each in self.spec.post},
                 **{f"factor_{each.name}_": "FLOAT, 1" for each in self.spec.post},
                 **{f"decay_{name}_": "FLOAT, longest_ + 2" for name in tables},
@@ -173,7 +212,7 @@ class HistoryKernels:
             body += self._walk()
         elif self.decaying:
             body += ["at_ = np.int64(0)"]
-        body += [f"{each} = {each} * decay_{each}_[age_ - at_]" for each in self.decaying]
+        body += self._decayed("age_")
         if ending == "arrival":
             body += self._read({symbol.name for _, value in lines.pre.synapse for symbol in value.free_symbols})
             body += lines.synapse(lines.pre.synapse)
@@ -184,7 +223,8 @@ class HistoryKernels:
         body += ["weights_[k_] = w"]
         body += [f"variable_{each.name}_[k_] = {each.name}" for each in spec.synapse]
         parts = ["targets_", "weights_", *(f"variable_{each.name}_" for each in spec.synapse)]
-        return Loop(f"run_{ending}", body, self._arguments(), {name: "[begin_:end_]" for name in parts})
+        slices = {"integral_": "[thread_]", **{name: "[begin_:end_]" for name in parts}}
+        return Loop(f"run_{ending}", body, self._arguments(), slices)
 
     def _read(self, names: set[str]) -> list[str]:
         """The present traces of both neurons, where they are used."""
@@ -192,32 +232,45 @@ class HistoryKernels:
         return found + [f"{each.name} = {each.name}_now_" for each in self.spec.pre if each.name in names]
 
     def _walk(self) -> list[str]:
-        """Spikes of the target that are pending, oldest first."""
+        """Spikes of the target that are pending, oldest first; mostly it is the latest alone, which lies at hand."""
+        return [
+            *(["at_ = np.int64(0)"] if self.decaying else []),
+            "if latest_[j_] >= from_:",
+            "    if earlier_[j_] >= from_:",
+            "        until_ = np.int64(waiting_[j_]) - 1",
+            "        oldest_ = until_ - 1",
+            "        while oldest_ > 0 and when_[j_, oldest_ - 1] >= from_:",
+            "            oldest_ -= 1",
+            "        for i_ in range(oldest_, until_):",
+            block(self._event("when_[j_, i_]", {name: f"before_{name}_[j_, i_]" for name in self.listed}), 3),
+            block(self._event("latest_[j_]", {name: f"last_{name}_[j_]" for name in self.listed}), 1),
+        ]
+
+    def _event(self, when: str, before: Mapping[str, str]) -> list[str]:
+        """One spike of the target: the time, the target's traces just before, and what it does."""
         spec, lines = self.spec, self.lines
         names = lines.post.names()
-        event = [
-            "then_ = np.int64(when_[j_, i_]) - from_",
+        return [
+            f"then_ = np.int64({when}) - from_",
             *(
                 f"{each.name} = {lines.relaxed(each.name, f'{each.name}_then_', f'decay_{each.name}_[then_]')}"
                 for each in spec.pre
                 if each.name in names
             ),
-            *(f"{each} = {each} * decay_{each}_[then_ - at_]" for each in self.decaying),
+            *self._decayed("then_"),
             *(["at_ = then_"] if self.decaying else []),
-            *(f"{name} = before_{name}_[j_, i_]" for name in self.listed),
+            *(f"{name} = {value}" for name, value in before.items()),
             *lines.versions(lines.post.needed()),
             *lines.synapse(lines.post.synapse),
         ]
-        return [
-            *(["at_ = np.int64(0)"] if self.decaying else []),
-            "if latest_[j_] >= from_:",
-            "    until_ = np.int64(waiting_[j_])",
-            "    oldest_ = until_ - 1",
-            "    while oldest_ > 0 and when_[j_, oldest_ - 1] >= from_:",
-            "        oldest_ -= 1",
-            "    for i_ in range(oldest_, until_):",
-            block(event, 2),
-        ]
+
+    def _decayed(self, until: str) -> list[str]:
+        """Variables decay from ``at_`` to ``until``; a weight that is an integral over one of them follows."""
+        found = []
+        if self.integral:
+            between = f"(integral_[from_ + {until}] - integral_[from_ + at_])"
+            found = [f"w = w + {self.integral.variable} * lift_[from_ + at_ + 1] * {between}", *self.lines.clip()]
+        return found + [f"{each} = {each} * decay_{each}_[{until} - at_]" for each in self.decaying]
 
     def _clock(self) -> list[str]:
         """The continuous terms: one forward Euler step over the interval, all from the same values."""
@@ -235,10 +288,11 @@ class HistoryKernels:
         pre = [each.name for each in spec.pre]
         return [
             *("targets_", "weights_", *(f"variable_{each.name}_" for each in spec.synapse)),
-            *("waiting_", "latest_", "when_", *(f"before_{name}_" for name in self.listed)),
+            *("waiting_", "latest_", "earlier_", "when_"),
+            *(f"{kind}_{name}_" for kind in ("before", "last") for name in self.listed),
             *(f"post_{each.name}_" for each in spec.post),
             *(f"decay_{name}_" for name in (*pre, *self.decaying)),
-            *("from_", "age_", "after_", "input_", "duration_", MODULATOR),
+            *("from_", "age_", "after_", "input_", "duration_", MODULATOR, "integral_", "lift_"),
             *(f"{name}_then_" for name in pre),
             *(f"{name}_now_" for name in pre),
             *(name for name, _ in lines.pre.versions),
@@ -251,7 +305,7 @@ class HistoryKernels:
         """Takes a row's memory: from when on spikes are pending, and the sender's traces then."""
         return [
             f"age_ = {age} - since_[thread_, sender_]",
-            "from_ = since_[thread_, sender_] - base_[8 * thread_]",
+            "from_ = since_[thread_, sender_] - base_[thread_, 0]",
             *(f"{each.name}_then_ = pre_{each.name}_[thread_, sender_]" for each in self.spec.pre),
         ]
 
@@ -298,8 +352,13 @@ class HistoryKernels:
             "    since_[thread_, sender_] = step_",
             *(block([each], 1) for each in one),
         ]
+        return self._due() + "    if not due_:\n        return\n" + block(body, 1)
+
+    def _due(self) -> str:
+        """Finds out what is to be done in this step."""
         signal = _READ_SIGNAL if self.spec.modulated else ""
-        return _DUE + "    if not due_:\n        return\n" + signal + block(body, 1)
+        gain = _GAIN.format(gain=self.lines(self.integral.gain)) if self.integral else _EVERY_TIME
+        return signal + _DUE + gain
 
     def _flush(self) -> str:
         """Brings (a copy of) all rows to the beginning of this step, and changes nothing else."""
@@ -317,19 +376,23 @@ class HistoryKernels:
             "if due_:",
             "    waiting_[lo_:hi_] = 0",
             "    latest_[lo_:hi_] = -1",
-            "    base_[8 * thread_] = step_",
+            "    earlier_[lo_:hi_] = -1",
+            "    base_[thread_, 0] = step_",
             *self.lines.decay_posts(),
         ]
-        return _DUE + block(body, 1) + (_RAISE_SIGNAL if self.spec.modulated else "")
+        integral = _SUM_GAIN.format(variable=self.integral.variable) if self.integral else ""
+        return self._due() + block(body, 1) + "\n" + integral + (_RAISE_SIGNAL if self.spec.modulated else "")
 
     def _after(self) -> str:
         lines = self.lines
         posts = [each.name for each in self.spec.post]
         enlist = [
             "place_in_list_ = np.int64(waiting_[j_])",
-            "when_[j_, place_in_list_] = step_ - base_[8 * thread_]",
+            "when_[j_, place_in_list_] = step_ - base_[thread_, 0]",
             *(f"before_{name}_[j_, place_in_list_] = {name}" for name in self.listed),
-            "latest_[j_] = step_ - base_[8 * thread_]",
+            *(f"last_{name}_[j_] = {name}" for name in self.listed),
+            "earlier_[j_] = latest_[j_]",
+            "latest_[j_] = step_ - base_[thread_, 0]",
             "waiting_[j_] = place_in_list_ + 1",
             "if place_in_list_ + 1 > room_ - most_:",
             "    write_shared(as_table(requests_), step_ // block_ % 2, step_ // block_)",

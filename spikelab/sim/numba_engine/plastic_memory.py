@@ -26,8 +26,6 @@ _EPOCHS = 16
 
 #: Numbers of 64 bits in a cache line.
 _LINE = 8
-#: Threads that may have a number of their own.
-_THREADS = 512
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,7 @@ class Memory:
         layout: of its kernels' tables.
         lines: the rule's lines.
         arrays: state that changes, by entry of the table.
+        per_thread: state of which each thread keeps a copy, all alike, [threads, ...].
         fixed: the other entries that are the same for all parts of a projection.
         of_synapses: entry -> the variable of each synapse that it holds, "" for none of the rule's own.
     """
@@ -51,6 +50,7 @@ class Memory:
     layout: Layout
     lines: Lines
     arrays: dict[str, np.ndarray]
+    per_thread: dict[str, np.ndarray]
     fixed: dict[str, int | np.ndarray]
     of_synapses: dict[str, str]
 
@@ -58,18 +58,19 @@ class Memory:
         """The compiled module."""
         return load_generated(self.source, f"plasticity by {self.title[0].lower()}{self.title[1:]}")
 
-    def agree(self) -> None:
-        """Gives every thread the first one's numbers: all are equal, but new threads have none yet."""
-        for name in ("base_", "level_"):
-            if name in self.arrays:
-                self.arrays[name][:] = self.arrays[name][0]
+    def share_out(self, threads: int) -> None:
+        """Gives each of so many threads its copy of what they all keep."""
+        for name, array in self.per_thread.items():
+            self.per_thread[name] = np.repeat(array[:1], threads, axis=0)
 
     def clear(self, step: int) -> None:
         """Forgets the targets' spikes that wait, once all have been applied; later steps count from ``step``."""
-        if "base_" in self.arrays:
-            self.arrays["base_"][:] = step
+        if "base_" in self.per_thread:
+            self.per_thread["base_"][:] = step
             self.arrays["waiting_"][:] = 0
-            self.arrays["latest_"][:] = -1
+            self.arrays["latest_"][:] = self.arrays["earlier_"][:] = -1
+        if "integral_" in self.per_thread:
+            self.per_thread["integral_"][:, 0] = 0
 
 
 def history_memory(
@@ -99,7 +100,11 @@ def history_memory(
     kernels, long = HistoryKernels(spec, str(dtype), index), padded(size)
     room = max(_ROOM, 1 << (2 * most - 1).bit_length()) if kernels.waits else 1
     names = [*(each.name for each in spec.pre), *kernels.decaying]
-    steps = np.arange(_LONGEST + 2)
+    longest, sums = _LONGEST, kernels.integral
+    if sums is not None:
+        # sums over a longer time would lose digits
+        longest = int(min(max(1, 4 * numbers.tau[sums.variable] / dt), longest))
+    steps = np.arange(longest + 2)
     return Memory(
         order=("sweep", "*begin", "arrive"),
         title=spec.title,
@@ -108,22 +113,28 @@ def history_memory(
         lines=kernels.lines,
         arrays={
             "requests_": np.full(2, -2, np.int64),
-            "base_": np.zeros(_LINE * _THREADS, np.int64),
-            **({"level_": np.zeros(_LINE * _THREADS, dtype)} if spec.modulated else {}),
             "waiting_": np.zeros(long, np.int32),
             "latest_": np.full(long, -1, np.int32),
+            "earlier_": np.full(long, -1, np.int32),
             "when_": np.zeros((long, room), np.int32),
             **{f"before_{name}_": np.zeros((long, room), dtype) for name in kernels.listed},
+            **{f"last_{name}_": np.zeros(long, dtype) for name in kernels.listed},
             **{f"post_{each.name}_": np.full(long, numbers.rest[each.name], dtype) for each in spec.post},
+        },
+        per_thread={
+            "base_": np.zeros((1, _LINE), np.int64),
+            **({"level_": np.zeros((1, _LINE), dtype)} if spec.modulated else {}),
+            **({"sign_": np.zeros((1, _LINE), dtype), "integral_": np.zeros((1, longest + 2), dtype)} if sums else {}),
         },
         fixed={
             "block_": block,
-            "longest_": _LONGEST,
+            "longest_": longest,
             "interval_": interval,
             "room_": room,
             "most_": most,
             **{f"factor_{each.name}_": _factor(numbers.tau[each.name], dt, dtype) for each in spec.post},
             **{f"decay_{name}_": _decays(numbers.tau[name], dt, steps, dtype) for name in names},
+            **({"lift_": np.exp(steps * dt / numbers.tau[sums.variable]).astype(dtype)} if sums else {}),
         },
         of_synapses={f"variable_{each.name}_": each.name for each in spec.synapse},
     )
@@ -146,6 +157,7 @@ def snapshot_memory(
             **{f"sum_{name}_": np.zeros(long, dtype) for name in kernels.terms},
             **{f"closed_{name}_": np.zeros((_EPOCHS, long), dtype) for name in kernels.terms},
         },
+        per_thread={},
         fixed={
             "epoch_": shortest_epoch(dict(numbers.tau), found, dt),
             "kept_": _EPOCHS,

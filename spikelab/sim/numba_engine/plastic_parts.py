@@ -20,14 +20,12 @@ class Part:
 
     Attributes:
         delay: steps.
-        places: of its synapses among all of the projection, int64 [synapses]; None: all.
         starts: where each sender's row begins, int64 [senders + 1].
         targets: uint16 or uint32 [synapses].
         arrays: entry of the kernels' table -> values of synapses [synapses], or of rows [threads, senders].
     """
 
     delay: int
-    places: np.ndarray | None
     starts: np.ndarray
     targets: np.ndarray
     arrays: dict[str, np.ndarray]
@@ -64,12 +62,12 @@ def split(
             "since_": np.zeros((1, senders), np.int64),
             **{f"pre_{each.name}_": np.full((1, senders), numbers.rest[each.name], dtype) for each in spec.pre},
         }
-        parts.append(Part(int(delay), places, starts.astype(np.int64), targets, arrays))
+        parts.append(Part(int(delay), starts.astype(np.int64), targets, arrays))
     return parts
 
 
-def joined(parts: Sequence[Part], like: Connectivity) -> Connectivity:
-    """The wiring of all parts together, by sender and then by target; sets the parts' places in it.
+def joined(parts: Sequence[Part], like: Connectivity) -> tuple[Connectivity, list[np.ndarray]]:
+    """The wiring of all parts together, by sender and then by target, and the place of each part's synapses in it.
 
     Args:
         parts: of one projection.
@@ -78,14 +76,11 @@ def joined(parts: Sequence[Part], like: Connectivity) -> Connectivity:
     senders = np.concatenate([np.zeros(0, np.int64), *(part.senders() for part in parts)])
     targets = np.concatenate([like.targets[:0], *(part.targets for part in parts)])
     order = np.lexsort((targets, senders))
-    if len(parts) > 1:
-        place = np.empty(order.size, np.int64)
-        place[order] = np.arange(order.size)
-        edges = np.cumsum([0, *(part.targets.size for part in parts)])
-        for part, first, last in zip(parts, edges[:-1], edges[1:], strict=True):
-            part.places = place[first:last]
+    place = np.empty(order.size, np.int64)
+    place[order] = np.arange(order.size)
+    edges = np.cumsum([part.targets.size for part in parts])[:-1]
     starts = np.searchsorted(senders[order], np.arange(like.source_size + 1))
-    return Connectivity(like.source_size, like.target_size, starts, targets[order])
+    return Connectivity(like.source_size, like.target_size, starts, targets[order]), np.split(place, edges)
 
 
 def rewire(

@@ -72,10 +72,12 @@ class PlasticState:
         self.parts = split(synapses, spec, numbers, list(self._memory.of_synapses), dtype)
         self._signal = PlasticSignal(projection.plasticity.modulator, f"{projection}: modulator", dt, dtype)
         if spec.modulated:
-            self._memory.arrays["level_"][:] = self._signal.numbers[0]
+            self._memory.per_thread["level_"][:] = self._signal.numbers[0]
         self._bounds = np.zeros(0, np.int64)
         self._starts: list[np.ndarray] = []
         self._dt, self.connectivity, self.replaced = dt, synapses.connectivity, 0
+        # of each part's synapses among all, once they have been rewired
+        self._places: list[np.ndarray] = []
         rewiring, unit = projection.plasticity.rewiring, target.population.receptors[projection.receptor]
         self._rewiring = None if rewiring is None else rewiring.checked(f"{projection}: rewiring", unit, numbers, dt)
 
@@ -121,7 +123,7 @@ class PlasticState:
         for part in self.parts:
             for name in self._row_names():
                 part.arrays[name] = np.repeat(part.arrays[name][:1], threads, axis=0)
-        self._memory.agree()
+        self._memory.share_out(threads)
 
     def _row_names(self) -> list[str]:
         return ["since_", *(f"pre_{each.name}_" for each in self._spec.pre)]
@@ -148,6 +150,7 @@ class PlasticState:
             "ring_": self._target.rings[self.projection.receptor],
             **self._memory.fixed,
             **self._memory.arrays,
+            **self._memory.per_thread,
             **part.arrays,
         }
         if self._spec.modulated:
@@ -172,13 +175,18 @@ class PlasticState:
 
     def _brought(self, step: int, entry: str) -> np.ndarray:
         """An entry of all synapses, in their own order, after all that waits has been applied to a copy."""
-        result = np.empty(self.synapses.count, self._dtype)
+        result, delays = np.empty(self.synapses.count, self._dtype), np.asarray(self.synapses.delays)
         for place, part in enumerate(self.parts):
+            where: slice | np.ndarray = slice(None)
+            if self._places:
+                where = self._places[place]
+            elif len(self.parts) > 1:
+                where = delays == part.delay
             arrays = part.arrays
             if step > 0 and self._bounds.size:
                 arrays = {name: part.arrays[name].copy() for name in ("weights_", *self._memory.of_synapses)}
                 self._flush(place, step, arrays)
-            result[slice(None) if part.places is None else part.places] = arrays[entry]
+            result[where] = arrays[entry]
         return result
 
     def _flush(self, place: int, step: int, arrays: dict[str, np.ndarray]) -> None:
@@ -224,7 +232,7 @@ class PlasticState:
                 if name.startswith("snapshot_"):
                     # a row that was just visited has the target's present sum as its snapshot
                     part.arrays[name][:] = self._memory.arrays[name.replace("snapshot_", "sum_")][part.targets]
-        self.connectivity = joined(self.parts, self.connectivity)
+        self.connectivity, self._places = joined(self.parts, self.connectivity)
         self._bounds = np.zeros(0, np.int64)
         return True
 
@@ -233,6 +241,7 @@ class PlasticState:
     def state(self) -> dict[str, np.ndarray]:
         """All that a checkpoint has to keep."""
         found = {f"targets/{name}": array for name, array in self._memory.arrays.items()}
+        found |= {f"shared/{name}": array[:1] for name, array in self._memory.per_thread.items()}
         found["signal"] = self._signal.values
         for place, part in enumerate(self.parts):
             rows = set(self._row_names())
@@ -246,14 +255,16 @@ class PlasticState:
         self._signal.values[...] = state["signal"]
         for name, array in self._memory.arrays.items():
             array[...] = state[f"targets/{name}"]
-        self._memory.agree()
+        for name, array in self._memory.per_thread.items():
+            array[...] = state[f"shared/{name}"]
         for place, part in enumerate(self.parts):
             for name, array in part.arrays.items():
                 array[...] = state[f"{place}/{name}"]
             if self._rewiring is not None:
                 part.starts, part.targets = state[f"{place}/starts"], state[f"{place}/targets"]
         if self._rewiring is not None:
-            self.connectivity, self._bounds = joined(self.parts, self.connectivity), np.zeros(0, np.int64)
+            self.connectivity, self._places = joined(self.parts, self.connectivity)
+            self._bounds = np.zeros(0, np.int64)
 
     def set_modulator(self, value: float) -> None:
         """Sets the signal that reaches all synapses alike, from now on."""

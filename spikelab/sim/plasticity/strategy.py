@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from spikelab.sim.plasticity.constants import Constants
-from spikelab.sim.plasticity.spec import WEIGHT, PlasticitySpec
+from spikelab.sim.plasticity.spec import MODULATOR, WEIGHT, PlasticitySpec
 from spikelab.sim.plasticity.statements import DELIVERY, Statement
 
 #: Steps of the shortest time constant for which running sums keep their digits.
@@ -161,3 +161,35 @@ def _never_negative(spec: PlasticitySpec, numbers: Constants) -> set[str]:
         if kept == names:
             return names
         names = kept
+
+
+@dataclass(frozen=True)
+class Integral:
+    """A continuous term that need not be worked out at every interval.
+
+    Attributes:
+        variable: the decaying variable of the synapse that the weight follows.
+        gain: what it is multiplied by, over the parameters and the modulator: the same for all synapses.
+    """
+
+    variable: str
+    gain: sp.Expr
+
+
+def integral(spec: PlasticitySpec) -> Integral | None:
+    """The continuous term as an integral over a decaying variable, if it is one.
+
+    Where dw/dt = gain(t) · e and e only decays between spikes, the change between two spikes is e times a sum over
+    time that all synapses share. It has one sign as long as the gain has, so that clipping may wait as well.
+    """
+    if [each.name for each in spec.rates] != [WEIGHT]:
+        return None
+    rate = spec.rates[0].value
+    shared = {*spec.parameter_names, MODULATOR}
+    for each in spec.synapse:
+        symbol = sp.Symbol(each.name, real=True)
+        gain = sp.diff(rate, symbol)
+        own = {symbol.name for symbol in gain.free_symbols} <= shared
+        if each.tau is not None and own and gain != 0 and sp.expand(rate - gain * symbol) == 0:
+            return Integral(each.name, gain)
+    return None

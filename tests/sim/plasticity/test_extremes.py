@@ -147,3 +147,17 @@ def test_more_targets_than_sixteen_bits():
     case = random_case(19, 60, sizes=(3, 70_000), rate=0.05, post_rate=1e-4, density=0.001)
     assert case.targets.max() > 65_535
     compare(case, Plasticity("pair_stdp", **FAST))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_reward_that_changes_sign_at_the_bounds(threads):
+    """Between two changes of sign a weight is clipped once, which must be what clipping at every interval gives."""
+    values = FAST | {"tau_eligibility": 6e-3, "learning_rate": 3000.0, "interval": 0.3e-3, "a_minus": 0.06}
+    case = random_case(20, 700, rate=0.03, delays=(2, 5))
+    after = compare(case, Plasticity("reward_modulated_stdp", **values), threads=threads)
+    assert 0.1 < ((after == 0) | (after == 1)).mean() < 1
+
+
+def test_an_interval_longer_than_the_eligibility_lives():
+    values = FAST | {"tau_eligibility": 0.4e-3, "learning_rate": 3000.0, "interval": 4e-3}
+    compare(random_case(23, 500, rate=0.05, delays=(2, 5)), Plasticity("reward_modulated_stdp", **values))

@@ -203,3 +203,23 @@ def test_a_variable_of_synapses_is_read():
     assert (state.variable("eligibility", engine.steps_done) != 0).any()
     with pytest.raises(ValueError, match="has no variable 'tag'"):
         state.variable("tag", engine.steps_done)
+
+
+@pytest.mark.parametrize("name", registry.names("plasticity"))
+@pytest.mark.parametrize("delay", [1.5e-3, sim.Uniform(0.5e-3, 3e-3)])
+def test_memory_of_a_synapse(name, delay):
+    """At most 16 bytes in single precision, all arrays with one entry a synapse counted once."""
+    net = sim.Network(dt=1e-4, dtype="float32")
+    cells = net.population("cells", 1000, "lif")
+    synapses = net.projection(
+        cells, cells, sim.FixedInDegree(300), receptor="current", weight=0.5, delay=delay, plasticity=quick(name)
+    )
+    net.run(1e-3)
+    state, wired = net.engine().projections[synapses.number], net.synapses(synapses)
+    arrays = [wired.connectivity.targets, wired.delays, wired.weights]
+    if name == "tsodyks_markram":
+        arrays.append(state.weights())
+    for part in getattr(state, "parts", []):
+        arrays += [part.targets, *part.arrays.values()]
+    distinct = {id(each): each.nbytes for each in arrays if np.ndim(each) and each.size > 2000}
+    assert sum(distinct.values()) / wired.count <= 16
