@@ -82,6 +82,7 @@ TABLES: dict[str, dict[str, str]] = {
         "numba": "spikelab.sim.numba_engine.simulation:NumbaSimulation",
         "event_driven": "spikelab.sim.event_driven.engine:EventDrivenSimulation",
         "nest": "spikelab.sim.nest_engine.simulation:NestSimulation",
+        "triton": "spikelab.sim.triton_engine.simulation:TritonSimulation",
     },
     "backends": {
         "c99": "spikelab.hw.backends.c99.backend:C99",
