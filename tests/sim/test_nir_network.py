@@ -182,14 +182,16 @@ def test_connections_that_skip_layers_and_delays_still_meet():
         "wait": nir.Delay(np.full(3, 2 * DT)),
         "cells": lif(3),
         "direct": nir.Linear(draw(5, 3, 4)),
+        "quick": nir.Linear(draw(6, 3, 5)),
     }
     edges = [("input", "a"), ("a", "early"), ("early", "late"), ("late", "b"), ("b", "wait"), ("wait", "cells")]
     edges += [("input", "skip"), ("skip", "cells"), ("input", "direct"), ("direct", "cells"), ("cells", "output")]
+    edges += [("early", "quick"), ("quick", "cells")]
     parts = assert_same(graph(nodes, edges), spike_counts(200, 4))
-    # the two ways with the same delay are one synapse
-    assert parts.lags == {"input": 0, "early": 1, "cells": 1}
-    delays = parts.projections["early", "cells"].delay
-    assert sorted(set(np.round(np.unique(delays) / DT))) == [2, 5, 9]
+    assert parts.lags == {"input": 0, "early": 1, "cells": 2}
+    assert parts.projections["input", "cells"].delay == 2 * DT
+    # 0 steps more the quick way, 2 to 9 the late one
+    assert np.unique(np.round(parts.projections["early", "cells"].delay / DT)).tolist() == [1, 3, 6, 10]
 
 
 def test_a_recurrent_layer():
@@ -278,6 +280,24 @@ def test_a_file_that_spikelab_wrote_says_how_it_is_stepped(tmp_path):
         assert outputs[name].any()
         np.testing.assert_array_equal(given[name], outputs[name][:, 0].numpy())
     assert [each.method for each in parts.populations.values()] == ["euler", "exact"]
+
+
+def test_weights_that_a_network_runs_before_the_neurons_of_their_loop_begin_a_step_later(tmp_path):
+    torch.manual_seed(1)
+    # declared before the cells, the loop gets their spikes a step later, and its bias is not there in the first step
+    nodes = {"w": Dense(4, 5), "loop": Dense(5, 5), "cells": LIF(dt=DT, tau_mem=5e-3)}
+    edges = [("input", "w"), ("w", "cells"), ("cells", "loop"), ("loop", "cells"), ("cells", "output")]
+    network = Network(nodes, edges)
+    with torch.no_grad():
+        nodes["w"].weight.mul_(10)
+        nodes["loop"].bias.add_(4.0)
+    write_nir(tmp_path / "net.nir", to_nir(network, (4,)))
+    counts = spike_counts(200, 4)
+    given, _ = simulated(tmp_path / "net.nir", counts, dt=None)
+    with torch.no_grad():
+        expected = network(torch.as_tensor(counts, dtype=torch.float64)[:, None])[0][:, 0].numpy()
+    assert expected.std() > 0
+    np.testing.assert_array_equal(given["cells"], expected)
 
 
 def test_single_precision_gives_the_same_spikes_where_nothing_is_close():
