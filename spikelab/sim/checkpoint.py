@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from spikelab.sim.network import Network
+    from spikelab.sim.projection import Projection
 
 #: Of the file's layout.
 VERSION = 1
@@ -96,6 +97,7 @@ def description(network: Network) -> dict[str, Any]:
             synapses.count,
             projection.receptor,
             _hash(synapses.connectivity.starts, synapses.connectivity.targets, synapses.delays),
+            *_plasticity(projection),
         ]
     for each in network.inputs:
         found[f"input {each.number} into {each.target}"] = [
@@ -106,6 +108,15 @@ def description(network: Network) -> dict[str, Any]:
     for place, monitor in enumerate(network.monitors):
         found[f"monitor {place}"] = type(monitor).__name__
     return found
+
+
+def _plasticity(projection: Projection) -> list[str]:
+    """The rule of a plastic projection, with a digest of its parameters."""
+    choice = projection.plasticity
+    if choice is None:
+        return []
+    unit = projection.target.population.receptors[projection.receptor]
+    return [choice.rule.name, _hash(dict(choice.constants(unit, str(projection)).parameters), choice.rewiring is None)]
 
 
 def _hash(*values: Any) -> str:

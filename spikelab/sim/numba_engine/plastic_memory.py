@@ -98,9 +98,9 @@ def history_memory(
         interval: steps between two actions of continuous terms, 0 for none.
     """
     kernels, long = HistoryKernels(spec, str(dtype), index), padded(size)
-    room = max(_ROOM, 1 << (2 * most - 1).bit_length()) if kernels.waits else 1
-    names = [*(each.name for each in spec.pre), *kernels.decaying]
-    longest, sums = _LONGEST, kernels.integral
+    room = max(_ROOM, 1 << (2 * most - 1).bit_length()) if kernels.row.waits else 1
+    names = [*(each.name for each in spec.pre), *kernels.row.decaying]
+    longest, sums = _LONGEST, kernels.row.integral
     if sums is not None:
         # sums over a longer time would lose digits
         longest = int(min(max(1, 4 * numbers.tau[sums.variable] / dt), longest))
@@ -117,8 +117,8 @@ def history_memory(
             "latest_": np.full(long, -1, np.int32),
             "earlier_": np.full(long, -1, np.int32),
             "when_": np.zeros((long, room), np.int32),
-            **{f"before_{name}_": np.zeros((long, room), dtype) for name in kernels.listed},
-            **{f"last_{name}_": np.zeros(long, dtype) for name in kernels.listed},
+            **{f"before_{name}_": np.zeros((long, room), dtype) for name in kernels.row.listed},
+            **{f"last_{name}_": np.zeros(long, dtype) for name in kernels.row.listed},
             **{f"post_{each.name}_": np.full(long, numbers.rest[each.name], dtype) for each in spec.post},
         },
         per_thread={

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,8 @@ class Plasticity:
             allow. Results agree within rounding.
         modulator: for a rule that has one, the signal that reaches all synapses alike: a number, which
             ``Network.set_modulator`` changes between runs, a ``StepSignal`` or a ``SpikeSignal``.
-        rewiring: how weak synapses are replaced, or None.
+        rewiring: how weak synapses are replaced, or None. This and a ``StepSignal`` may also be given as a mapping of
+            their fields, as a settings file has them.
         **parameters: value of each parameter that is not to keep its default: a number in SI units or a quantity.
 
     Raises:
@@ -44,8 +47,8 @@ class Plasticity:
         rule: str | PlasticitySpec,
         *,
         execution: str = "",
-        modulator: Signal | None = None,
-        rewiring: Rewiring | None = None,
+        modulator: Signal | Mapping[str, Any] | None = None,
+        rewiring: Rewiring | Mapping[str, Any] | None = None,
         **parameters: Any,
     ):
         self.rule: PlasticitySpec = registry.load("plasticity", rule) if isinstance(rule, str) else rule
@@ -55,10 +58,14 @@ class Plasticity:
             raise ValueError(f"plasticity: execution {execution!r}: takes {', '.join(map(repr, EXECUTIONS))}")
         if modulator is not None and not self.rule.modulated:
             raise ValueError(f"plasticity {self.rule.name} has no modulator in its equations")
+        if isinstance(rewiring, Mapping):
+            rewiring = _made(Rewiring, rewiring, f"plasticity {self.rule.name}: rewiring")
+        if isinstance(modulator, Mapping):
+            modulator = _made(StepSignal, modulator, f"plasticity {self.rule.name}: modulator")
         if rewiring is not None and not isinstance(rewiring, Rewiring):
             raise TypeError(f"plasticity: rewiring takes a sim.Rewiring, got {type(rewiring).__name__}")
         self.execution, self.parameters, self.rewiring = execution, parameters, rewiring
-        self.modulator: Signal = 0.0 if modulator is None else modulator
+        self.modulator: Signal = 0.0 if modulator is None else modulator  # type: ignore[assignment]
         check_names(parameters, list(self.rule.parameter_names), f"plasticity {self.rule.name}", "parameter")
 
     def __repr__(self) -> str:
@@ -122,3 +129,13 @@ class Plasticity:
                 raise TypeError(f"{what}: takes one number for all synapses, got {value!r}") from error
             parameter.check(numbers[parameter.name], f"{where}: {self.rule.name}")
         return constants(self.rule, numbers, f"{where}: {self.rule.name}")
+
+
+def _made(kind: type, given: Mapping[str, Any], what: str) -> Any:
+    """A record of that kind from a mapping of its fields."""
+    known = [each.name for each in fields(kind)]
+    check_names(given, known, what, "entry")
+    missing = [name for name in known if name not in given]
+    if missing:
+        raise ValueError(f"{what}: {', '.join(missing)} is missing")
+    return kind(**given)

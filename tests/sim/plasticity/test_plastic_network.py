@@ -223,3 +223,42 @@ def test_memory_of_a_synapse(name, delay):
         arrays += [part.targets, *part.arrays.values()]
     distinct = {id(each): each.nbytes for each in arrays if np.ndim(each) and each.size > 2000}
     assert sum(distinct.values()) / wired.count <= 16
+
+
+def test_a_state_does_not_fit_another_rule(tmp_path):
+    net, *_ = relayed(quick("pair_stdp"), 1e-3)
+    net.run(1e-3)
+    net.save(tmp_path / "state.h5")
+    for rule in (quick("hebbian"), quick("pair_stdp", a_plus=0.02), None):
+        other, *_ = relayed(rule, 1e-3)
+        with pytest.raises(ValueError, match="projection 2"):
+            other.restore(tmp_path / "state.h5")
+
+
+@pytest.mark.parametrize("name", registry.names("plasticity"))
+def test_groups_are_populations_cut_out(name):
+    """Synapses between ranges of two populations change as those between two smaller populations do."""
+
+    def run(cut):
+        rng = np.random.default_rng(5)
+        net, ends = sim.Network(dt=1e-4), []
+        receptors = {"relay": sim.Receptor("delta"), "silent": sim.Receptor("exponential_current")}
+        for which, before, size in (("senders", 4, 6), ("targets", 70, 9)):
+            when, who = np.nonzero(rng.random((400, size)) < 0.03)
+            given = net.source(f"spikes_of_{which}", size, sim.SpikeArray((when + 1) * 1e-4, who))
+            shift = before if cut else 0
+            cells = net.population(which, size + 2 * shift, "lif", receptors=receptors, v_threshold=1e3)
+            ends.append(cells[shift : shift + size])
+            net.projection(given, ends[-1], sim.OneToOne(), receptor="relay", weight=1e6)
+            if cut:
+                # the neurons around spike as well, and must not matter
+                others = net.source(f"around_{which}", shift, sim.PoissonSource(300.0))
+                net.projection(others, cells[:shift], sim.OneToOne(), receptor="relay", weight=1e6)
+        synapses = net.projection(
+            *ends, sim.AllToAll(), receptor="silent", weight=0.5, delay=0.7e-3, plasticity=quick(name)
+        )
+        net.run(0.04)
+        return net.weights(synapses), net.state(ends[1], "i_silent")
+
+    for whole, part in zip(run(cut=False), run(cut=True), strict=True):
+        assert (whole == part).all()

@@ -199,3 +199,14 @@ def test_a_rule_of_ones_own():
     )
     assert Plasticity(spec).rule is spec
     assert choose(spec, Plasticity(spec).constants("A", "p"), 1e-4) == "per_sender"
+
+
+def test_records_as_a_settings_file_has_them():
+    rewiring = {"interval": "10 ms", "below": 0.1, "weight": 0.5}
+    assert Plasticity("pair_stdp", w_max=1.0, rewiring=rewiring).rewiring.below == 0.1
+    signal = Plasticity("reward_modulated_stdp", w_max=1.0, modulator={"times": [0.0], "values": [2.0]}).modulator
+    assert signal.values == [2.0]
+    with pytest.raises(ValueError, match="has no entry 'belo'"):
+        Plasticity("pair_stdp", rewiring={"belo": 0.1})
+    with pytest.raises(ValueError, match="interval, weight is missing"):
+        Plasticity("pair_stdp", rewiring={"below": 0.1})
