@@ -107,7 +107,7 @@ class Network(Declaration):
             engine: who runs it (``spikelab.registry.names("engines")``); one network stays with one engine.
             threads: how many; by default as many as pay, up to the number of cores. Results do not depend on it.
             progress: whether to show a progress bar.
-            options: of the engine, by name, at the first run; see its class. Only "nest" has any.
+            options: of the engine, by name, at the first run; see its class. Only "nest" and "triton" have any.
 
         Returns:
             Figures of this run: seconds of build, compilation and simulation, spikes, synaptic events.

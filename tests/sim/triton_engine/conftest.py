@@ -9,7 +9,7 @@ import pytest
 NO_TRITON = "Triton is not installed: pip install 'spikelab[cuda]'"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def device():
     pytest.importorskip("triton", reason=NO_TRITON)
     from spikelab.sim.triton_engine.device import INTERPRETED, NoDeviceError, choose_device

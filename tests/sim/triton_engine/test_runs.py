@@ -60,7 +60,7 @@ def assert_same(one, other):
 
 
 @pytest.fixture(scope="module")
-def whole():
+def whole(device):
     network = network_of()
     figures = network.run(50e-4, engine="triton")
     assert figures["spikes"] >= len(network.monitors[0]) + len(network.monitors[1])
