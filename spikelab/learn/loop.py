@@ -22,9 +22,9 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
+from spikelab.io.stop_request import StopRequest
 from spikelab.learn.distributed import Processes
 from spikelab.learn.evaluate import evaluate
-from spikelab.io.stop_request import StopRequest
 from spikelab.learn.interrupt import TrainingInterrupted
 from spikelab.learn.loading import EvaluationBatches, TrainingBatches
 from spikelab.learn.logs import RunLog
