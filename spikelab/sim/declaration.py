@@ -15,15 +15,15 @@ from spikelab.neurons.step import find_neuron
 from spikelab.sim.choices import Receptor, check_names
 from spikelab.sim.describe import describe
 from spikelab.sim.distributions import values
-from spikelab.sim.inputs import Input, InputRecord, PoissonInput
+from spikelab.sim.inputs import Input, InputRecord, NoiseCurrent, PoissonInput, StepCurrent
 from spikelab.sim.plasticity.choice import Plasticity
 from spikelab.sim.plasticity.modulator import SpikeSignal
 from spikelab.sim.population import LARGEST, Group, Population, as_group
 from spikelab.sim.projection import Projection, Synapses
 from spikelab.sim.random_numbers import stream_key
-from spikelab.sim.sources import SpikeSource
+from spikelab.sim.sources import PoissonSource, SpikeArray, SpikeSource
 from spikelab.sim.streams import STREAM_OF_INPUTS, STREAM_OF_PARAMETERS, STREAM_OF_WIRING
-from spikelab.sim.synapses import make_synapses
+from spikelab.sim.synapses import check_conductances, make_synapses
 from spikelab.sim.units import si
 from spikelab.sim.wiring.rule import Wiring
 
@@ -93,6 +93,11 @@ class Declaration:
         """
         self._check_new(name, size)
         spec = find_neuron(neuron)
+        if receptors is not None and not isinstance(receptors, Mapping):
+            raise TypeError(
+                f'{name}: receptors takes name -> sim.Receptor, such as {{"excitatory": sim.Receptor("delta")}}, got '
+                f"{type(receptors).__name__}"
+            )
         chosen = dict(receptors or {})
         for receptor, choice in chosen.items():
             if not isinstance(choice, Receptor):
@@ -139,6 +144,11 @@ class Declaration:
     def source(self, name: str, size: int, source: SpikeSource, *, sign: str = "", positions: Any = None) -> Population:
         """Adds a population that only emits spikes: a ``PoissonSource`` or a ``SpikeArray``."""
         self._check_new(name, size)
+        if not isinstance(source, PoissonSource | SpikeArray):
+            raise TypeError(
+                f"{name}: a source is a PoissonSource or a SpikeArray, got {type(source).__name__}; what drives "
+                f"neurons without synapses goes to network.input"
+            )
         source.checked(name, size, self.dt)
         if sign not in _SIGNS:
             raise ValueError(f"{name}: sign {sign!r}: takes 'excitatory', 'inhibitory' or ''")
@@ -207,7 +217,12 @@ class Declaration:
             receptor: for Poisson spikes, the receptor at which they arrive.
         """
         self._check_open()
-        group = as_group(target, "target")
+        group = self._own(target, "target")
+        if not isinstance(input, PoissonInput | NoiseCurrent | StepCurrent):
+            raise TypeError(
+                f"input: takes a PoissonInput, NoiseCurrent or StepCurrent, got {type(input).__name__}; a population "
+                f"that emits spikes is made by network.source and reaches {group} by a projection"
+            )
         known = list(group.population.receptors)
         if receptor not in known:
             raise ValueError(f"{group} has no receptor {receptor!r}; {registry.suggestion(receptor, known)}")
@@ -217,12 +232,15 @@ class Declaration:
         what = f"input {number} ({type(input).__name__} into {group})"
         key, drawn = (int(stream_key(self.seed, STREAM_OF_INPUTS + 2 * number + k)) for k in range(2))
         numbers = input.checked(what, group.population.receptors[receptor], group.size, drawn, self.dt)
+        if isinstance(input, PoissonInput):
+            check_conductances(numbers[1], receptor in group.population.conductances, what)
         record = InputRecord(number, group, receptor, input, key, numbers)
         self.inputs.append(record)
         return record
 
     def synapses(self, projection: Projection) -> Synapses:
         """The synapses of a projection, made when they are first asked for."""
+        self._own_projection(projection)
         if projection.number not in self._synapses:
             key = int(stream_key(self.seed, STREAM_OF_WIRING + projection.number))
             self._synapses[projection.number] = make_synapses(projection, self.dt, key, np.dtype(self.dtype))
@@ -247,6 +265,19 @@ class Declaration:
             population = as_group(signal.group, "modulator").population
             if self.populations.get(population.name) is not population:
                 raise ValueError(f"{projection}: the modulator follows {population}, which is not in this network")
+
+    def _own(self, choice: Any, what: str) -> Group:
+        """A population of this network, or a range of one."""
+        group = as_group(choice, what)
+        if self.populations.get(group.population.name) is not group.population:
+            raise ValueError(f"{what}: {group} belongs to another network")
+        return group
+
+    def _own_projection(self, projection: Any) -> None:
+        if not isinstance(projection, Projection):
+            raise TypeError(f"takes what network.projection returned, got {type(projection).__name__}")
+        if projection.number >= len(self.projections) or self.projections[projection.number] is not projection:
+            raise ValueError(f"{projection} belongs to another network")
 
     def _check_open(self) -> None:
         if self._closed:

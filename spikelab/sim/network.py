@@ -161,6 +161,7 @@ class Network(Declaration):
 
     def connectivity(self, projection: Projection) -> Connectivity:
         """Who is connected now, in the order of ``weights``; ``synapses`` tells who was before any rewiring."""
+        self._own_projection(projection)
         held = None if self._engine is None else getattr(self._engine, "projections", {}).get(projection.number)
         return getattr(held, "connectivity", self.synapses(projection).connectivity)
 
@@ -170,6 +171,7 @@ class Network(Declaration):
         Raises:
             ValueError: if its rule has no modulator, or spikes drive it.
         """
+        self._own_projection(projection)
         if projection.plasticity is None:
             raise ValueError(f"{projection} has no plasticity, so no modulator")
         self.engine(self._engine_name()).projections[projection.number].set_modulator(value)
@@ -192,7 +194,7 @@ class Network(Declaration):
         return "numba" if self._engine is None else str(self._engine.name)
 
     def _with_state(self, group: Population | Group, name: str) -> Group:
-        chosen = as_group(group, "state")
+        chosen = self._own(group, "state")
         spec = chosen.population.neuron
         check_names({name: None}, list(spec.state_names) if spec is not None else [], str(chosen), "state")
         return chosen

@@ -85,6 +85,11 @@ class Population:
     source: SpikeSource | None = None
 
     @property
+    def conductances(self) -> frozenset[str]:
+        """The receptors that open a conductance towards a reversal potential: their weights are never negative."""
+        return frozenset(name for name in self.receptors if f"reversal_{name}" in self.parameters)
+
+    @property
     def all(self) -> Group:
         """All its neurons, as a group."""
         return Group(self, 0, self.size)

@@ -211,6 +211,17 @@ class RowsInFile:
         return {**self._waiting.saved(), "rows": np.array(self._length)}
 
     def load(self, saved: Mapping[str, np.ndarray]) -> None:
-        """Goes on after the rows that the file had."""
-        self._length = int(saved["rows"])
+        """Goes on after the rows that the file had; an empty file begins with what comes next.
+
+        Raises:
+            RecordingError: if the file holds some of them, but not all.
+        """
+        rows = int(saved["rows"])
+        held = min(dataset.shape[0] for dataset in self._columns.values())
+        if 0 < held < rows:
+            raise RecordingError(
+                f"{self.path}: holds {held} rows of {self.name}, but the checkpoint was taken after {rows}; name the "
+                f"file that was written then, or an empty one"
+            )
+        self._length = rows if held else 0
         self._waiting.load(saved)

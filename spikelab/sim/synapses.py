@@ -42,7 +42,10 @@ def make_synapses(projection: Projection, dt: float, key: int, dtype: np.dtype) 
         weights: float | np.ndarray = connectivity.values
     else:
         weights = _of_synapses(projection.weight, unit, connectivity, int(stream_key(key, 1)), f"{projection}: weight")
-    _check_sign(weights, source.population.sign, str(projection))
+    if projection.receptor in target.population.conductances:
+        check_conductances(weights, True, str(projection))
+    else:
+        _check_sign(weights, source.population.sign, str(projection))
     seconds = delays_in_seconds(projection, connectivity, key)
     delays = _in_steps(seconds, dt, str(projection))
     return Synapses(
@@ -68,6 +71,15 @@ def _of_synapses(value: Any, unit: str, connectivity: Connectivity, key: int, wh
         # values that were given belong to the pairs as they were given; drawn ones to nothing yet
         return connectivity.arranged(found)
     return float(found)
+
+
+def check_conductances(weights: float | np.ndarray, conductance: bool, what: str) -> None:
+    """Refuses a negative conductance: whether it excites is for its reversal potential to say, not for its sign."""
+    if conductance and np.size(weights) and np.min(weights) < 0:
+        raise ValueError(
+            f"{what}: weight {np.min(weights):g} is a conductance, which is never negative; inhibition is a reversal "
+            f"potential below threshold"
+        )
 
 
 def _check_sign(weights: float | np.ndarray, sign: str, what: str) -> None:

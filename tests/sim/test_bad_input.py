@@ -202,3 +202,53 @@ def test_groups_are_contiguous_ranges(network):
         cells[::2]
     with pytest.raises(TypeError, match="takes a range"):
         cells[3]
+
+
+def test_what_belongs_to_another_network_is_refused_everywhere(network):
+    other = Network(dt=0.1 * ms)
+    cells = other.population("cells", 7, "lif")
+    own = connect(network)
+    theirs = other.projection(cells, cells, sim.AllToAll(), receptor="current", weight=7.0)
+    for use in (
+        lambda: network.input(cells, sim.NoiseCurrent(1.0)),
+        lambda: network.state(cells, "v"),
+        lambda: network.set_state(cells, "v", 1.0),
+        lambda: network.weights(theirs),
+        lambda: network.synapses(theirs),
+        lambda: network.connectivity(theirs),
+        lambda: network.set_modulator(theirs, 1.0),
+    ):
+        with pytest.raises(ValueError, match="belongs to another network"):
+            use()
+    assert network.weights(own).size
+
+
+def test_things_of_another_kind_are_told_apart(network):
+    cells = network.populations["cells"]
+    with pytest.raises(TypeError, match="takes a PoissonInput, NoiseCurrent or StepCurrent, got PoissonSource"):
+        network.input(cells, sim.PoissonSource(1.0))
+    with pytest.raises(TypeError, match="got str"):
+        network.input(cells, "poisson")
+    with pytest.raises(TypeError, match="a source is a PoissonSource or a SpikeArray, got PoissonInput"):
+        network.source("new", 3, sim.PoissonInput(1.0, 1.0))
+    with pytest.raises(TypeError, match=r"receptors takes name -> sim\.Receptor"):
+        network.population("new", 3, "lif", receptors=[Receptor("delta")])
+    with pytest.raises(TypeError, match="got int"):
+        network.weights(0)
+
+
+def test_a_conductance_is_never_negative():
+    network = Network()
+    cells = network.population(
+        "cells",
+        5,
+        "lif_membrane",
+        sign="inhibitory",
+        receptors={"gaba": Receptor("exponential_conductance", reversal=-80 * mV)},
+    )
+    common = {"receptor": "gaba", "delay": 1 * ms}
+    network.projection(cells, cells, sim.AllToAll(), weight=3e-9, **common)
+    with pytest.raises(ValueError, match="weight -3e-09 is a conductance, which is never negative"):
+        network.projection(cells, cells, sim.AllToAll(), weight=-3e-9, **common)
+    with pytest.raises(ValueError, match="is a conductance, which is never negative"):
+        network.input(cells, sim.PoissonInput(10.0, -3e-9), receptor="gaba")

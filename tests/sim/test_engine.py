@@ -187,3 +187,44 @@ def test_rates_are_counted_in_bins_across_runs():
     assert rate.times == pytest.approx(np.arange(4) * 10e-3)
     # of ten spikes in a bin, every second or so belongs to the first two neurons
     assert (rate.rates * 2 * 10e-3).round().tolist() == [6, 4, 6, 4]
+
+
+def test_a_network_that_ran_on_goes_back_to_its_checkpoint(tmp_path):
+    network, whole = network_of(), network_of()
+    network.run(20e-3, threads=1)
+    network.save(tmp_path / "state.h5")
+    network.run(30e-3, threads=2)
+    network.restore(tmp_path / "state.h5")
+    assert network.time == pytest.approx(20e-3)
+    network.run(30e-3, threads=1)
+    whole.run(50e-3, threads=1)
+    assert_same(whole, network)
+
+
+def test_a_streamed_recording_goes_on_after_its_checkpoint(tmp_path):
+    def streamed(file):
+        network = network_of(record=False)
+        return network, network.record_spikes(network.populations["cells"], file=str(tmp_path / file))
+
+    whole, all_spikes = streamed("whole.h5")
+    whole.run(60e-3, threads=1)
+    network, spikes = streamed("first.h5")
+    network.run(40e-3, threads=1)
+    network.save(tmp_path / "state.h5")
+    before = len(spikes)
+    again, later = streamed("second.h5")
+    again.restore(tmp_path / "state.h5")
+    again.run(20e-3, threads=1)
+    # an empty file begins with what comes after the checkpoint
+    np.testing.assert_array_equal(later.times, all_spikes.times[before:])
+    np.testing.assert_array_equal(later.neurons, all_spikes.neurons[before:])
+    network.restore(tmp_path / "state.h5")
+    network.run(20e-3, threads=1)
+    np.testing.assert_array_equal(spikes.times, all_spikes.times)
+
+
+def test_numbers_that_run_away_are_an_error():
+    network = Network(dt=5e-3)
+    network.population("cells", 3, "li", method="euler", tau_mem=1e-3, initial={"v": [0.0, 0.5, -1.0]})
+    with pytest.raises(FloatingPointError, match=r"cells: v of neuron \d is -?(nan|inf) at .* s .*shorter dt"):
+        network.run(20.0, threads=1)

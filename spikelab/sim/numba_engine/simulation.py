@@ -124,6 +124,7 @@ class NumbaSimulation:
             raise SimulationInterrupted(
                 f"stopped at {now:g} s; what was recorded is kept, and run() goes on from there"
             )
+        self._check_finite()
         return {
             "biological_seconds": (self.steps_done - first) * self.network.dt,
             "steps": self.steps_done - first,
@@ -170,6 +171,19 @@ class NumbaSimulation:
         ]
         if any(changed):
             self._list_operations()
+
+    def _check_finite(self) -> None:
+        """Numbers that ran away are an error, not a silent network."""
+        for name, population in self.populations.items():
+            for state in population.step.states:
+                wrong = np.flatnonzero(~np.isfinite(self.values(name, state)))
+                if wrong.size:
+                    value, now = self.values(name, state)[wrong[0]], self.steps_done * self.network.dt
+                    raise FloatingPointError(
+                        f"{name}: {state} of neuron {wrong[0]} is {value} at {now:g} s ({wrong.size} of "
+                        f"{population.population.size} neurons); a shorter dt or another method helps where equations "
+                        f"are stiff"
+                    )
 
     def _next_stops(self, first: int) -> list[int]:
         """Steps at which something has to be looked at from Python."""
@@ -292,16 +306,15 @@ class NumbaSimulation:
             population.load_state(_below(state, f"population/{name}/"))
         for number, projection in self.projections.items():
             projection.load_state(_below(state, f"projection/{number}/"))
-        self._plan(1)
-        for name, log in self._logs.items():
+        # what the logs held belongs to the state that is given up
+        self._logs = {}
+        for name, each in self.network.populations.items():
             saved = _below(state, f"log/{name}/")
             start = int(saved.get("start", self.steps_done))
-            log.write(
-                start,
-                saved.get("steps", np.zeros(0, np.int64)),
-                saved.get("neurons", np.zeros(0, np.int32)),
-                self.steps_done,
-            )
+            steps, neurons = saved.get("steps", np.zeros(0, np.int64)), saved.get("neurons", np.zeros(0, np.int32))
+            self._logs[name] = SpikeLog(each.size, 1, self.steps_done - start + 1, len(steps) + 1, start)
+            self._logs[name].write(start, steps, neurons, self.steps_done)
+        self._plan(1)
 
 
 def _below(state: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
