@@ -327,7 +327,10 @@ def _report(name: str, error: BaseException) -> int:
         return 2
     if isinstance(error, OSError) and error.strerror:
         message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    expected = isinstance(error, ValueError | RuntimeError | OSError | ImportError) or kind == "UnknownNameError"
+    expected = (
+        isinstance(error, ValueError | RuntimeError | FloatingPointError | OSError | ImportError)
+        or kind == "UnknownNameError"
+    )
     hint = "" if expected else " (this looks like a fault in spikelab: --debug shows where it came from)"
     print(f"spikelab {name}: error: {message if expected else f'{kind}: {message}'}{hint}", file=sys.stderr)
     return 1
