@@ -79,7 +79,9 @@ class Declaration:
             neuron: a registered name (``spikelab.registry.names("neurons")``) or one's own equations.
             receptors: name -> synapse type. The receptor "current", the neuron's input itself, is always there: a spike
                 that arrives at it is an input of its weight for one step.
-            refractory: refractory time, rounded to whole steps.
+            refractory: refractory time, rounded to whole steps: two spikes lie no closer, so the membrane is held for
+                one step less after the step of the spike, as in Brian2. NEST holds it one step longer: its ``t_ref`` of
+                2 ms is a refractory time of 2 ms + dt here.
             initial: starting values of states: one value, one for each neuron, or a distribution.
             method: discretisation; the neuron's own by default.
             reset: one of the neuron's resets; its own by default.
