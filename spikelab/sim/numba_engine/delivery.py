@@ -54,7 +54,7 @@ def _own_delays(
         ring[then, targets[place]] += weights[np.uintp(0)] if one_weight else weights[place]
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True)
 def prefetch_row(address: int, item_size: int, first: int, last: int) -> None:
     """Asks for the beginning of a row that comes next: its sender was not foreseeable, and memory is slow to answer."""
     begin, end = address + item_size * first, address + item_size * last

@@ -14,7 +14,7 @@ _INVERTED_BELOW = 10.0
 _U = np.uint64
 
 
-@njit(inline="always")
+@njit(nogil=True)
 def _by_inversion(u: Any, mean: Any) -> Any:
     # from the upper tail: 1 - exp(-mean) keeps its digits where the mean is small
     probability, rest = math.exp(-mean), -math.expm1(-mean)

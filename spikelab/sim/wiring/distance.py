@@ -36,7 +36,7 @@ def _profile(kernel: Any, square: Any, length: Any, cutoff: Any) -> Any:
     return 1.0 if distance <= length else 0.0
 
 
-@njit(inline="always")
+@njit(nogil=True)
 def _square_beyond(x: Any, centre: Any, half: Any, period: Any) -> Any:
     """Square of the distance of points, or of a point and the nearest possible one of a box with these half sides."""
     total = 0.0
