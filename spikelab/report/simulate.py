@@ -15,7 +15,7 @@ from spikelab.report.tables import render
 from spikelab.settings_simulation import Simulate
 from spikelab.sim.description import read_network
 from spikelab.sim.network import Network
-from spikelab.sim.numba_engine.simulation import SimulationInterrupted
+from spikelab.sim.turns import SimulationInterrupted
 
 logger = logging.getLogger("spikelab.simulate")
 

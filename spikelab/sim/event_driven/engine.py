@@ -6,31 +6,26 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
-from spikelab.io.stop_request import StopRequest
 from spikelab.sim.event_driven.advance import MOST_SPIKES
 from spikelab.sim.event_driven.cells import INPUT, LAST, NEXT
 from spikelab.sim.event_driven.currents import address_table
 from spikelab.sim.event_driven.delivery_queue import empty_queue
 from spikelab.sim.event_driven.drive_tables import build_currents, build_given, build_trains
 from spikelab.sim.event_driven.due import soonest_of
-from spikelab.sim.event_driven.feeding import StateSampler, feed_monitors, steps_of
 from spikelab.sim.event_driven.kind import kind_of
 from spikelab.sim.event_driven.loop import ARRIVED, COUNTERS, ENDLESS_CELL, simulate
 from spikelab.sim.event_driven.program import build_cells
+from spikelab.sim.event_driven.state_sampler import StateSampler, steps_of
 from spikelab.sim.event_driven.support import check
 from spikelab.sim.event_driven.wiring_table import build_wiring
+from spikelab.sim.feeding import feed_monitors
 from spikelab.sim.monitors import SpikeMonitor, StateMonitor
-from spikelab.sim.numba_engine.simulation import SimulationInterrupted
+from spikelab.sim.turns import run_in_turns, steps_a_turn
 
 if TYPE_CHECKING:
     from spikelab.sim.network import Network
 
-#: Seconds of wall time between two returns to Python: for progress, interruption and monitors.
-_TURN = 0.1
-#: Most steps of a turn.
-_MOST_STEPS = 1 << 14
 #: Longest window in seconds, where delays would allow more: bounds what has to be kept at once.
 _LONGEST_WINDOW = 0.01
 
@@ -108,32 +103,9 @@ class EventDrivenSimulation:
         begun = time.perf_counter()
         self._simulate(-np.inf, [])
         compiled = time.perf_counter()
-        first, goal = self.steps_done, self.steps_done + steps
-        spikes, arrived = 0, int(self._counters[ARRIVED])
-        cpu = time.process_time()
-        bar = tqdm(total=steps * self.network.dt, unit="s", disable=not progress, unit_scale=True)
-        with StopRequest() as stop, bar:
-            while self.steps_done < goal and not stop.requested:
-                before = self.steps_done
-                spikes += self._turn(goal)
-                bar.update((self.steps_done - before) * self.network.dt)
-        finished = time.perf_counter()
-        if self.steps_done < goal:
-            now = self.steps_done * self.network.dt
-            raise SimulationInterrupted(
-                f"stopped at {now:g} s; what was recorded is kept, and run() goes on from there"
-            )
-        return {
-            "biological_seconds": (self.steps_done - first) * self.network.dt,
-            "steps": self.steps_done - first,
-            "spikes": spikes,
-            "events": int(self._counters[ARRIVED]) - arrived,
-            "build_seconds": self.build_seconds,
-            "compile_seconds": compiled - begun,
-            "run_seconds": finished - compiled,
-            "run_cpu_seconds": time.process_time() - cpu,
-            "threads": 1,
-        }
+        arrived = int(self._counters[ARRIVED])
+        figures = run_in_turns(self, steps, self._turn, progress, compile_seconds=compiled - begun)
+        return {**figures, "events": int(self._counters[ARRIVED]) - arrived, "threads": 1}
 
     def _turn(self, goal: int) -> int:
         """Runs until Python is needed again, and gives the monitors what there is; returns the number of spikes."""
@@ -147,10 +119,23 @@ class EventDrivenSimulation:
         times, neurons = self._simulate(float(np.nextafter(last * self.network.dt, np.inf)), samplers, last)
         seconds = time.perf_counter() - begun
         self.steps_done = last
-        rate = (last - first) / max(seconds, 1e-9)
-        self._steps_a_turn = int(min(_MOST_STEPS, max(1, min(2 * self._steps_a_turn, _TURN * rate))))
-        steps = steps_of(times, self.network.dt)
-        feed_monitors(self.network, self._firsts, samplers, first, last, steps, times, neurons)
+        self._steps_a_turn = steps_a_turn(self._steps_a_turn, last - first, seconds)
+        # a spike within rounding of a turn's border counts on this side of it
+        steps = np.clip(steps_of(times, self.network.dt), first, last - 1)
+
+        def spikes(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            low = self._firsts[name]
+            mine = (neurons >= low) & (neurons < low + self.network.populations[name].size)
+            return steps[mine], (neurons[mine] - low).astype(np.int32), times[mine]
+
+        feed_monitors(
+            self.network,
+            first,
+            last,
+            spikes=spikes,
+            weights=self.weights,
+            collect=lambda place: self._samplers[place].collect(),
+        )
         return len(times)
 
     def _samplers_now(self) -> list[StateSampler]:

@@ -6,10 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
-from spikelab.io.stop_request import StopRequest
-from spikelab.sim.monitors import SpikeMonitor, StateMonitor, WeightMonitor
+from spikelab.sim.feeding import each_monitor, feed_weights, weight_samples
+from spikelab.sim.monitors import Monitor, SpikeMonitor, StateMonitor, WeightMonitor
 from spikelab.sim.nest_engine.build import connect_all, make_nodes, start
 from spikelab.sim.nest_engine.clock import Clock
 from spikelab.sim.nest_engine.kernel import check_kernel, count_nodes, load_nest, nest_threads, take_kernel
@@ -21,15 +20,13 @@ from spikelab.sim.nest_engine.recorders import SpikeRecorder, StateRecorder
 from spikelab.sim.nest_engine.support import ELSEWHERE, NotSupported
 from spikelab.sim.nest_engine.synapses import arriving, by_rule, shortest_delay
 from spikelab.sim.nest_engine.wiring_rules import connection
-from spikelab.sim.numba_engine.simulation import SimulationInterrupted
+from spikelab.sim.turns import run_in_turns, steps_a_turn
 
 if TYPE_CHECKING:
     from spikelab.sim.network import Network
 
-#: Seconds of wall time between two returns to Python: for progress, interruption and monitors.
+#: Seconds of wall time that a turn is to take: NEST begins each slowly.
 _TURN = 0.3
-#: Most steps of a turn.
-_MOST_STEPS = 1 << 14
 #: Numbers that a turn may record.
 _MOST_RECORDED = 1 << 22
 
@@ -168,69 +165,36 @@ class NestSimulation:
                 self._add_recorders()
             finally:
                 count_nodes(self._nest)
-            return self._run(steps, progress)
-
-    def _run(self, steps: int, progress: bool) -> dict[str, Any]:
-        dt = self.network.dt
-        first, goal = self.steps_done, self.steps_done + steps
-        spikes = 0
-        begun, cpu = time.perf_counter(), time.process_time()
-        bar = tqdm(total=steps * dt, unit="s", disable=not progress, unit_scale=True)
-        with StopRequest() as stop, bar:
-            while self.steps_done < goal and not stop.requested:
-                before = self.steps_done
-                spikes += self._turn(goal)
-                bar.update((self.steps_done - before) * dt)
-        finished = time.perf_counter()
-        if self.steps_done < goal:
-            raise SimulationInterrupted(
-                f"stopped at {self.steps_done * dt:g} s; what was recorded is kept, and run() goes on from there"
-            )
-        return {
-            "biological_seconds": (self.steps_done - first) * dt,
-            "steps": self.steps_done - first,
-            "spikes": spikes,
-            "build_seconds": self.build_seconds,
-            "compile_seconds": 0.0,
-            "run_seconds": finished - begun,
-            "run_cpu_seconds": time.process_time() - cpu,
-            "threads": self._threads,
-        }
+            return {**run_in_turns(self, steps, self._turn, progress), "threads": self._threads}
 
     def _turn(self, goal: int) -> int:
         """Runs until Python is needed again, and gives the monitors what there is; returns the number of spikes."""
         first, slice_ = self.steps_done, max(1, round(self._nest.min_delay / (self.network.dt * 1e3)))
         # whole slices of NEST, so that its random numbers do not depend on how long turns are
-        last = min(goal, first + max(slice_, self._steps_a_turn // slice_ * slice_))
+        wanted = first + max(slice_, self._steps_a_turn // slice_ * slice_)
+        last = min([goal, wanted, *weight_samples(self.network, first)])
         for monitor in self.network.monitors:
-            if isinstance(monitor, WeightMonitor):
-                last = min(last, (first // monitor.every + 1) * monitor.every)
-            elif isinstance(monitor, StateMonitor):
+            if isinstance(monitor, StateMonitor):
                 samples = max(1, _MOST_RECORDED // max(1, monitor.group.size * len(monitor.names)))
                 last = min(last, first + samples * monitor.every)
         begun = time.perf_counter()
         self._nest.Simulate(self._clock.milliseconds(last - first))
         seconds = time.perf_counter() - begun
         self.steps_done = last
-        rate = (last - first) / max(seconds, 1e-9)
-        self._steps_a_turn = int(min(_MOST_STEPS, max(slice_, min(2 * (last - first), _TURN * rate))))
+        self._steps_a_turn = steps_a_turn(last - first, last - first, seconds, slice_, _TURN)
         self._feed(first, last)
         return int(self._nest.local_spike_counter)
 
     def _feed(self, first: int, reached: int) -> None:
         """Gives each monitor what the steps from ``first`` to ``reached`` brought; all of them, even if one fails."""
-        errors: list[OSError] = []
-        for place, monitor in enumerate(self.network.monitors):
-            try:
-                if place in self._recorders:
-                    self._recorders[place].collect(first, reached)
-                elif isinstance(monitor, WeightMonitor) and reached % monitor.every == 0:
-                    weights = np.broadcast_to(self.weights(monitor.projection.number), monitor.count)
-                    monitor.append(reached, weights[monitor.synapses])
-            except OSError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
+
+        def feed(place: int, monitor: Monitor) -> None:
+            if place in self._recorders:
+                self._recorders[place].collect(first, reached)
+            elif isinstance(monitor, WeightMonitor):
+                feed_weights(monitor, first, reached, self.weights)
+
+        each_monitor(self.network, feed)
 
     # ---------------------------------------------------------------------------------------------------- the state
 

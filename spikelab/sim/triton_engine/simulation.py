@@ -14,24 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
-from spikelab.io.stop_request import StopRequest
-from spikelab.sim.monitors import RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
-from spikelab.sim.numba_engine.simulation import SimulationInterrupted
+from spikelab.sim.feeding import feed_monitors, weight_samples
+from spikelab.sim.monitors import StateMonitor
 from spikelab.sim.triton_engine.device import choose_device
 from spikelab.sim.triton_engine.device_network import DeviceNetwork
 from spikelab.sim.triton_engine.device_values import DeviceValues
 from spikelab.sim.triton_engine.state_recorder import StateRecorder
 from spikelab.sim.triton_engine.support import check_monitors, check_threads
+from spikelab.sim.turns import check_finite, run_in_turns, steps_a_turn
 
 if TYPE_CHECKING:
     from spikelab.sim.network import Network
-
-#: Seconds of wall time between two visits of the host: for progress, interruption and monitors.
-_TURN = 0.1
-#: Most steps of a turn.
-_MOST_STEPS = 1 << 14
 
 
 class TritonSimulation:
@@ -83,31 +77,9 @@ class TritonSimulation:
         begun = time.perf_counter()
         self._plan()
         compiled = time.perf_counter()
-        first, goal = self.steps_done, self.steps_done + steps
-        spikes = 0
-        cpu = time.process_time()
-        bar = tqdm(total=steps * self.network.dt, unit="s", disable=not progress, unit_scale=True)
-        with StopRequest() as stop, bar:
-            while self.steps_done < goal and not stop.requested:
-                before = self.steps_done
-                spikes += self._turn(goal)
-                bar.update((self.steps_done - before) * self.network.dt)
-        finished = time.perf_counter()
-        if self.steps_done < goal:
-            now = self.steps_done * self.network.dt
-            raise SimulationInterrupted(
-                f"stopped at {now:g} s; what was recorded is kept, and run() goes on from there"
-            )
-        return {
-            "biological_seconds": (self.steps_done - first) * self.network.dt,
-            "steps": self.steps_done - first,
-            "spikes": spikes,
-            "build_seconds": self.build_seconds,
-            "compile_seconds": compiled - begun,
-            "run_seconds": finished - compiled,
-            "run_cpu_seconds": time.process_time() - cpu,
-            "threads": 1,
-        }
+        figures = run_in_turns(self, steps, self._turn, progress, compile_seconds=compiled - begun)
+        check_finite(self, self.values)
+        return {**figures, "threads": 1}
 
     def _plan(self) -> None:
         """Makes room for the monitors that there are, and compiles what is new by running a block without steps."""
@@ -144,47 +116,21 @@ class TritonSimulation:
         reached = built.clock.reached()
         seconds = time.perf_counter() - begun
         self.steps_done = reached
-        rate = (reached - first) / max(seconds, 1e-9)
-        self._steps_a_turn = int(min(_MOST_STEPS, max(built.block, min(2 * self._steps_a_turn, _TURN * rate))))
+        self._steps_a_turn = steps_a_turn(self._steps_a_turn, reached - first, seconds, built.block)
         counts = dict(zip(built.lists, built.clock.cursors[:, 0].tolist(), strict=False))
-        self._feed_monitors(first, reached, counts)
+        feed_monitors(
+            self.network,
+            first,
+            reached,
+            spikes=lambda name: built.lists[name].read(counts[name], first),
+            weights=self.weights,
+            collect=lambda place: self._recorders[place].collect(first, reached),
+        )
         return sum(counts.values())
 
     def _next_stops(self, first: int) -> list[int]:
         """Steps at which something has to be looked at from Python."""
-        stops = [first + each.most_steps for each in self._recorders.values()]
-        for monitor in self.network.monitors:
-            if isinstance(monitor, WeightMonitor):
-                stops.append((first // monitor.every + 1) * monitor.every)
-        return stops
-
-    def _feed_monitors(self, first: int, reached: int, counts: dict[str, int]) -> None:
-        """Gives each monitor what the steps from ``first`` to ``reached`` brought; all of them, even if one fails."""
-        errors: list[OSError] = []
-        read: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        for place, monitor in enumerate(self.network.monitors):
-            try:
-                if isinstance(monitor, StateMonitor):
-                    self._recorders[place].collect(first, reached)
-                elif isinstance(monitor, WeightMonitor):
-                    if reached % monitor.every == 0:
-                        weights = self.weights(monitor.projection.number)
-                        monitor.append(reached, np.broadcast_to(weights, monitor.count)[monitor.synapses])
-                else:
-                    name = monitor.group.population.name
-                    if name not in read:
-                        read[name] = self.on_device.lists[name].read(counts[name], first)
-                    when, who = read[name]
-                    if isinstance(monitor, SpikeMonitor):
-                        monitor.append(when, who)
-                    elif isinstance(monitor, RateMonitor):
-                        low = monitor.group.first
-                        mine = (who >= low) & (who < low + monitor.group.size)
-                        monitor.append(first, np.bincount(when[mine] - first, minlength=reached - first))
-            except OSError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        return [first + each.most_steps for each in self._recorders.values()] + weight_samples(self.network, first)
 
     # ---------------------------------------------------------------------------------------------------- the state
 

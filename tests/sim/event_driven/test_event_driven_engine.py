@@ -208,7 +208,7 @@ def test_other_seeds_give_other_spikes():
 
 def test_an_interruption_keeps_what_was_simulated(monkeypatch):
     from spikelab.io import stop_request
-    from spikelab.sim.event_driven import engine
+    from spikelab.sim import turns
 
     class Soon(stop_request.StopRequest):
         def __init__(self):
@@ -227,7 +227,7 @@ def test_an_interruption_keeps_what_was_simulated(monkeypatch):
     one, broken = whole(), network_of()
     broken.run(0.001, engine="event_driven")
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "StopRequest", Soon)
+        patch.setattr(turns, "StopRequest", Soon)
         with pytest.raises(KeyboardInterrupt, match="run\\(\\) goes on from there"):
             broken.run(0.059, engine="event_driven")
     assert 0.001 < broken.time < 0.06

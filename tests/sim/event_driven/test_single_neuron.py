@@ -107,7 +107,7 @@ def test_a_membrane_above_threshold_fires_at_time_zero_and_when_the_refractory_t
 
 def test_a_membrane_at_threshold_that_rises_fires_at_once():
     network = Network(dt=DT)
-    cell = one_cell(network, size=2, initial={"v": 1.0}, bias=np.array([1.5, 0.5]), refractory=1.0)
+    cell = one_cell(network, size=2, initial={"v": 1.0}, bias=np.array([1.5, 0.5]), refractory=0.4)
     spikes = network.record_spikes(cell)
     network.run(0.1, engine="event_driven")
     assert spikes.times.tolist() == [0.0]
@@ -116,7 +116,7 @@ def test_a_membrane_at_threshold_that_rises_fires_at_once():
 
 def test_steps_of_a_current_at_their_exact_times():
     network = Network(dt=DT)
-    cell = one_cell(network, refractory=1.0)
+    cell = one_cell(network, refractory=0.4)
     network.input(cell, sim.StepCurrent([1.23456e-3, 5.5e-3, 9.87654e-3], [0.3, 0.0, 2.0]))
     network.input(cell, sim.StepCurrent([1.1e-3, 5.5e-3], [0.1, 0.0]))
     spikes, trace = network.record_spikes(cell), network.record_states(cell, "v")
@@ -164,7 +164,7 @@ def test_a_readout_only_integrates():
 
 def test_a_reset_that_leaves_the_membrane_above_threshold_is_an_error():
     network = Network(dt=DT)
-    one_cell(network, size=3, v_reset=1.5, bias=np.array([0.0, 2.0, 0.0]))
+    one_cell(network, size=3, reset="subtract", initial={"v": np.array([0.0, 1e5, 0.0])})
     with pytest.raises(RuntimeError, match=r"population cell: neuron 1 spiked 4096 times .* refractory"):
         network.run(0.1, engine="event_driven")
     with pytest.raises(RuntimeError, match="build the network again"):

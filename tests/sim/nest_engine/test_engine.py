@@ -10,7 +10,7 @@ import pytest
 from spikelab import sim
 from spikelab.sim import Network, Receptor
 from spikelab.sim.nest_engine import simulation
-from spikelab.sim.numba_engine.simulation import SimulationInterrupted
+from spikelab.sim.turns import SimulationInterrupted
 
 
 def noisy(seed=3, size=60, delay=1.5e-3, **more):
@@ -93,7 +93,7 @@ def test_a_kernel_that_somebody_uses_is_left_alone(nest):
 
 def test_a_refused_network_leaves_the_kernel_empty(nest):
     network = Network()
-    network.population("cells", 2, "lif_membrane", v_threshold=-80e-3)
+    network.population("cells", 2, "lif_membrane", v_threshold=-70e-3, v_reset=-70e-3)
     with pytest.raises(ValueError, match="NEST refuses"):
         network.run(0.01, engine="nest")
     assert nest.network_size == 0

@@ -68,7 +68,7 @@ ODD = ReceptorModel(
             "two places for spikes, and there are 3 receptors",
         ),
         (dict(initial={"i_a": 1e-12}, **EXPONENTIAL), "cannot be given a starting value of 'i_a'"),
-        (dict(v_threshold=-80e-3), "NEST refuses this network: .*[Rr]eset"),
+        (dict(v_threshold=-70e-3), "NEST refuses this network: .*[Rr]eset"),
         (dict(dt=1.5e-6), "no multiple of 1 us"),
     ],
     ids=str,

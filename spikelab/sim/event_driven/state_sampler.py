@@ -1,16 +1,11 @@
-"""What a stretch of simulation brought, given to the monitors."""
+"""Samples of states within a turn, for the state monitors."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spikelab.sim.event_driven.sampling import COLUMNS, Samples
-from spikelab.sim.monitors import RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
-
-if TYPE_CHECKING:
-    from spikelab.sim.network import Network
+from spikelab.sim.monitors import StateMonitor
 
 #: Bytes of recorded states that a turn may hold.
 _RECORDED_BYTES = 1 << 25
@@ -72,54 +67,3 @@ class StateSampler:
         shape = (len(self._which), self._steps.size, self.monitor.group.size)
         values = self._buffer.reshape(shape)
         self.monitor.append(self._steps, {name: values[k].copy() for k, name in enumerate(self.monitor.names)})
-
-
-def feed_monitors(
-    network: Network,
-    firsts: dict[str, int],
-    samplers: list[StateSampler],
-    first: int,
-    last: int,
-    steps: np.ndarray,
-    times: np.ndarray,
-    neurons: np.ndarray,
-) -> None:
-    """Gives each monitor what the steps from ``first`` to ``last`` brought; all of them, even if one fails.
-
-    Args:
-        network: whose monitors.
-        firsts: population -> number of its first neuron.
-        samplers: of the state monitors.
-        first: first step.
-        last: excluded.
-        steps: of all spikes.
-        times: of all spikes, seconds.
-        neurons: numbers of the neurons that spiked.
-    """
-    errors: list[OSError] = []
-    by_monitor = {id(each.monitor): each for each in samplers}
-    for monitor in network.monitors:
-        try:
-            if isinstance(monitor, StateMonitor):
-                by_monitor[id(monitor)].collect()
-            elif isinstance(monitor, WeightMonitor):
-                synapses = network.synapses(monitor.projection)
-                weights = np.broadcast_to(synapses.weights, synapses.count)[monitor.synapses]
-                for step in range((first // monitor.every + 1) * monitor.every, last + 1, monitor.every):
-                    monitor.append(step, weights)
-            else:
-                group = monitor.group
-                low = firsts[group.population.name]
-                mine = (neurons >= low) & (neurons < low + group.population.size)
-                who = (neurons[mine] - low).astype(np.int32)
-                if isinstance(monitor, SpikeMonitor):
-                    monitor.append(steps[mine], who, times[mine])
-                elif isinstance(monitor, RateMonitor):
-                    inside = (who >= group.first) & (who < group.first + group.size)
-                    # a spike within rounding of the border counts on this side of it
-                    counted = np.clip(steps[mine][inside], first, last - 1)
-                    monitor.append(first, np.bincount(counted - first, minlength=last - first))
-        except OSError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
