@@ -5,6 +5,8 @@ import pytest
 
 from spikelab import sim
 from spikelab.sim import Network, Receptor
+from spikelab.sim.numba_engine import simulation
+from spikelab.sim.numba_engine.team import Team
 
 RECEPTORS = {
     "excitatory": Receptor("exponential_current", tau_syn=5e-3),
@@ -78,6 +80,15 @@ def test_threads_that_change_within_a_run_change_nothing():
     for threads in (2, 1, 4, 3):
         other.run(15e-3, threads=threads)
     assert_same(one, other)
+
+
+def test_what_is_known_about_threads_outlives_a_run(monkeypatch):
+    network = network_of(record=False)
+    made = []
+    monkeypatch.setattr(simulation, "Team", lambda threads: made.append(threads) or Team(threads))
+    for threads in (None, None, 1, 1, None):
+        network.run(1e-3, threads=threads)
+    assert made == [None, 1, None]
 
 
 @pytest.mark.parametrize("parts", [[1], [0, 137, 463], [7] * 20 + [460]])

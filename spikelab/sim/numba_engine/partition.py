@@ -15,11 +15,23 @@ def padded(size: int) -> int:
     return -(-size // LANES) * LANES
 
 
-def bounds(size: int, threads: int) -> np.ndarray:
-    """First neuron of each thread, int64 [threads + 1]; thread t owns bounds[t] to bounds[t + 1]."""
+def bounds(size: int, threads: int, cost: np.ndarray | None = None) -> np.ndarray:
+    """First neuron of each thread, int64 [threads + 1]; thread t owns bounds[t] to bounds[t + 1].
+
+    Args:
+        size: number of neurons.
+        threads: how many.
+        cost: what each neuron costs in any unit, [size], so that threads get equal shares; alike by default.
+    """
     blocks = padded(size) // LANES
-    edges = np.arange(threads + 1, dtype=np.int64) * blocks // threads * LANES
-    return np.minimum(edges, size)
+    if cost is None or not size:
+        edges = np.arange(threads + 1, dtype=np.int64) * blocks // threads
+    else:
+        paid = np.cumsum(padded_array(cost, size, np.dtype(float)).reshape(blocks, LANES).sum(axis=1))
+        shares = np.arange(1, threads) * paid[-1] / threads
+        # rounded down, so that every range begins at a multiple of LANES also where there are fewer blocks than threads
+        edges = np.array([0, *np.searchsorted(paid, shares, "right"), blocks], np.int64)
+    return np.minimum(edges * LANES, size)
 
 
 def padded_array(value: float | np.ndarray, size: int, dtype: np.dtype) -> np.ndarray:

@@ -42,9 +42,7 @@ class PopulationState:
         )
         self.step = build_step(options)
         size = population.size
-        parameters = {
-            name: torch.as_tensor(value, dtype=torch.float64) for name, value in population.parameters.items()
-        }
+        parameters = {name: torch.tensor(value, dtype=torch.float64) for name, value in population.parameters.items()}
         found = coefficients(self.step, parameters, dt, population.refractory)
         self._refractory_steps = max(1, round(population.refractory / dt)) if population.refractory else 1
         biased = bool(np.any(population.bias))

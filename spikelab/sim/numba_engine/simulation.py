@@ -6,10 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
-from spikelab.io.stop_request import StopRequest
-from spikelab.sim.monitors import RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
+from spikelab.sim.feeding import feed_monitors, weight_samples
+from spikelab.sim.monitors import StateMonitor
 from spikelab.sim.numba_engine.driver import Driver, Operation, Operations
 from spikelab.sim.numba_engine.input_state import InputState
 from spikelab.sim.numba_engine.partition import bounds
@@ -23,24 +22,20 @@ from spikelab.sim.numba_engine.table import operation
 from spikelab.sim.numba_engine.team import Team
 from spikelab.sim.random_numbers import step_key, stream_key
 from spikelab.sim.streams import STREAM_OF_REWIRING, STREAM_OF_SOURCES
+from spikelab.sim.turns import MOST_STEPS, check_finite, run_in_turns, steps_a_turn
 
 if TYPE_CHECKING:
     from spikelab.sim.network import Network
 
-#: Seconds of wall time between two returns to Python: for progress, interruption and monitors.
-_TURN = 0.1
-#: Most steps of a turn; bounds the spike logs.
-_MOST_STEPS = 1 << 14
 #: Most steps of a block, where delays would allow more: bounds what a block can add to a spike log.
 _LONGEST_BLOCK = 256
 #: Spikes that a log has room for at least, so that small networks make long turns.
 _FEWEST_SPIKES = 1 << 16
+#: Of a neuron, in Hz, and cost of a spike's arrival at a plastic synapse, in arrivals at one that stays: to share out
+#: work to threads. Results do not depend on either.
+_USUAL_RATE, _PLASTIC_COST = 10.0, 4.0
 #: Bytes of recorded states that a turn may hold.
 _RECORDED_BYTES = 1 << 25
-
-
-class SimulationInterrupted(KeyboardInterrupt):
-    """A run stopped on request; what was simulated is kept, and the network can run on."""
 
 
 class NumbaSimulation:
@@ -89,8 +84,9 @@ class NumbaSimulation:
             InputState(each, self.populations[each.target.population.name], dtype) for each in network.inputs
         ]
         self._recorders: dict[int, StateRecorder] = {}
-        self._driver = Driver()
+        self._driver, self._team = Driver(), Team(None)
         self._threads = 0
+        self._costs: dict[str, np.ndarray] = {}
         self._logs: dict[str, SpikeLog] = {}
         self._steps_a_turn = self.block
         self.build_seconds = time.perf_counter() - begun
@@ -99,7 +95,8 @@ class NumbaSimulation:
 
     def run(self, steps: int, threads: int | None = None, progress: bool = False) -> dict[str, Any]:
         """Simulates ``steps`` more steps: see ``Network.run``."""
-        team = Team(threads)
+        # what is known about threads holds for the next run too: many short ones would else never get beyond one
+        team = self._team = self._team if threads == self._team.fixed else Team(threads)
         self._recorders = {
             place: self._recorders.get(place)
             or StateRecorder(each, self.populations[each.group.population.name], _RECORDED_BYTES)
@@ -109,32 +106,11 @@ class NumbaSimulation:
         begun = time.perf_counter()
         self._plan(team.choose())
         compiled = time.perf_counter()
-        first, goal = self.steps_done, self.steps_done + steps
-        spikes = 0
-        cpu = time.process_time()
-        bar = tqdm(total=steps * self.network.dt, unit="s", disable=not progress, unit_scale=True)
-        with StopRequest() as stop, bar:
-            while self.steps_done < goal and not stop.requested:
-                before = self.steps_done
-                spikes += self._turn(team, goal)
-                bar.update((self.steps_done - before) * self.network.dt)
-        finished = time.perf_counter()
-        if self.steps_done < goal:
-            now = self.steps_done * self.network.dt
-            raise SimulationInterrupted(
-                f"stopped at {now:g} s; what was recorded is kept, and run() goes on from there"
-            )
-        self._check_finite()
-        return {
-            "biological_seconds": (self.steps_done - first) * self.network.dt,
-            "steps": self.steps_done - first,
-            "spikes": spikes,
-            "build_seconds": self.build_seconds,
-            "compile_seconds": compiled - begun,
-            "run_seconds": finished - compiled,
-            "run_cpu_seconds": time.process_time() - cpu,
-            "threads": self._threads,
-        }
+        figures = run_in_turns(
+            self, steps, lambda goal: self._turn(team, goal), progress, compile_seconds=compiled - begun
+        )
+        check_finite(self, self.values)
+        return {**figures, "threads": self._threads}
 
     def _turn(self, team: Team, goal: int) -> int:
         """Runs until Python is needed again, and gives the monitors what there is; returns the number of spikes."""
@@ -151,11 +127,17 @@ class NumbaSimulation:
         seconds = time.perf_counter() - begun
         self.steps_done = reached
         team.took(threads, seconds, (reached - first) / self.block)
-        rate = (reached - first) / max(seconds, 1e-9)
-        self._steps_a_turn = int(min(_MOST_STEPS, max(self.block, min(2 * self._steps_a_turn, _TURN * rate))))
+        self._steps_a_turn = steps_a_turn(self._steps_a_turn, reached - first, seconds, self.block)
         spikes = sum(int(log.counts(first, reached).sum()) for log in self._logs.values())
         try:
-            self._feed_monitors(first, reached)
+            feed_monitors(
+                self.network,
+                first,
+                reached,
+                spikes=lambda name: self._logs[name].read(first, reached),
+                weights=self.weights,
+                collect=lambda place: self._recorders[place].collect(first, reached),
+            )
         finally:
             for name, log in self._logs.items():
                 log.roll(max(log.start, reached - self._history(name)), reached)
@@ -172,57 +154,13 @@ class NumbaSimulation:
         if any(changed):
             self._list_operations()
 
-    def _check_finite(self) -> None:
-        """Numbers that ran away are an error, not a silent network."""
-        for name, population in self.populations.items():
-            for state in population.step.states:
-                wrong = np.flatnonzero(~np.isfinite(self.values(name, state)))
-                if wrong.size:
-                    value, now = self.values(name, state)[wrong[0]], self.steps_done * self.network.dt
-                    raise FloatingPointError(
-                        f"{name}: {state} of neuron {wrong[0]} is {value} at {now:g} s ({wrong.size} of "
-                        f"{population.population.size} neurons); a shorter dt or another method helps where equations "
-                        f"are stiff"
-                    )
-
     def _next_stops(self, first: int) -> list[int]:
         """Steps at which something has to be looked at from Python."""
         stops = [first + each.most_steps for each in self._recorders.values()]
         for projection in self.projections.values():
             if not isinstance(projection, ProjectionState) and (then := projection.next_rewiring(first)) is not None:
                 stops.append(then)
-        for monitor in self.network.monitors:
-            if isinstance(monitor, WeightMonitor):
-                stops.append((first // monitor.every + 1) * monitor.every)
-        return stops
-
-    def _feed_monitors(self, first: int, reached: int) -> None:
-        """Gives each monitor what the steps from ``first`` to ``reached`` brought; all of them, even if one fails."""
-        errors: list[OSError] = []
-        read: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        for place, monitor in enumerate(self.network.monitors):
-            try:
-                if isinstance(monitor, StateMonitor):
-                    self._recorders[place].collect(first, reached)
-                elif isinstance(monitor, WeightMonitor):
-                    if reached % monitor.every == 0:
-                        weights = self.projections[monitor.projection.number].weights(reached)
-                        monitor.append(reached, np.broadcast_to(weights, monitor.count)[monitor.synapses])
-                else:
-                    name = monitor.group.population.name
-                    if name not in read:
-                        read[name] = self._logs[name].read(first, reached)
-                    when, who = read[name]
-                    if isinstance(monitor, SpikeMonitor):
-                        monitor.append(when, who)
-                    elif isinstance(monitor, RateMonitor):
-                        low = monitor.group.first
-                        mine = (who >= low) & (who < low + monitor.group.size)
-                        monitor.append(first, np.bincount(when[mine] - first, minlength=reached - first))
-            except OSError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        return stops + weight_samples(self.network, first)
 
     # ----------------------------------------------------------------------------------------------------- planning
 
@@ -230,14 +168,28 @@ class NumbaSimulation:
         """Makes the lists of operations for a number of threads, and shares the logs out to them."""
         carried = {name: (log.start, *log.read(log.start, self.steps_done)) for name, log in self._logs.items()}
         self._threads = threads
-        self._bounds = {name: bounds(each.size, threads) for name, each in self.network.populations.items()}
+        self._bounds = {
+            name: bounds(each.size, threads, self._cost(name) if threads > 1 else None)
+            for name, each in self.network.populations.items()
+        }
         for name, population in self.network.populations.items():
             start, steps, neurons = carried.get(name, (self.steps_done, np.zeros(0, np.int64), np.zeros(0, np.int32)))
             room = max(_FEWEST_SPIKES, 2 * int(self._most(name).max())) + len(steps)
-            log = SpikeLog(population.size, threads, _MOST_STEPS + self._history(name), room, start)
+            log = SpikeLog(population.size, threads, MOST_STEPS + self._history(name), room, start)
             log.write(start, steps, neurons, self.steps_done)
             self._logs[name] = log
         self._list_operations()
+
+    def _cost(self, name: str) -> np.ndarray:
+        """What each neuron of a population costs a step, with its synapses, about; in updates of a neuron, [size]."""
+        if name not in self._costs:
+            size, each_spike = self.network.populations[name].size, _USUAL_RATE * self.network.dt
+            self._costs[name] = np.ones(size)
+            for state in self.projections.values():
+                if state.projection.target.population.name == name:
+                    arriving = np.bincount(state.synapses.connectivity.targets, minlength=size) * each_spike
+                    self._costs[name] += arriving * (1 if isinstance(state, ProjectionState) else _PLASTIC_COST)
+        return self._costs[name]
 
     def _history(self, name: str) -> int:
         """Steps whose spikes of a population are still to arrive somewhere at the synapse itself."""

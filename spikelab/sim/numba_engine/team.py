@@ -25,29 +25,37 @@ def available_threads() -> int:
 class Team:
     """Chooses the number of threads for the next turn from how long turns took. Results do not depend on it.
 
+    Numbers are tried from one up, doubling, as long as each is worth more than the last.
+
     Args:
         threads: a fixed number, or None to choose.
+
+    Attributes:
+        fixed: the number that was given.
     """
 
     def __init__(self, threads: int | None):
         if threads is not None and threads < 1:
             raise ValueError(f"threads = {threads} must be at least 1")
-        self._fixed = threads
-        self._most = threads or available_threads()
+        self.fixed = threads
+        most = available_threads()
+        self._candidates = sorted({most, *(1 << k for k in range(most.bit_length()))})
         self._seconds: dict[int, float] = {}
         self._turns = 0
 
     def choose(self) -> int:
         """Threads for the next turn."""
-        if self._fixed is not None or self._most == 1:
-            return self._most
-        if 1 not in self._seconds:
+        if self.fixed is not None:
+            return self.fixed
+        tried = [each for each in self._candidates if each in self._seconds]
+        if not tried or self._seconds[1] < _SHORTEST_BLOCK:
             return 1
-        if self._seconds[1] < _SHORTEST_BLOCK:
-            return 1
-        if self._most not in self._seconds:
-            return self._most
-        return self._most if self._seconds[self._most] < _GAIN * self._seconds[1] else 1
+        best = 1
+        for each in tried:
+            if self._seconds[each] < _GAIN * self._seconds[best]:
+                best = each
+        untried = self._candidates[len(tried) :]
+        return untried[0] if untried and best == tried[-1] else best
 
     def took(self, threads: int, seconds: float, blocks: float) -> None:
         """Tells how long a turn of so many blocks took."""
@@ -56,4 +64,7 @@ class Team:
         self._turns += 1
         if self._turns % _TRUST == 0:
             self._seconds.clear()
-        self._seconds[threads] = seconds / max(1.0, blocks)
+        else:
+            # the machine's other work only ever adds time, so the shortest is the truest
+            found = seconds / max(1.0, blocks)
+            self._seconds[threads] = min(found, self._seconds.get(threads, found))
