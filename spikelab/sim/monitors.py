@@ -15,9 +15,17 @@ if TYPE_CHECKING:
 
 
 class _Recording:
-    """What all monitors share: rows that grow, in memory or in a file."""
+    """What all monitors share: rows that grow, in memory or in a file.
 
-    _rows: Rows
+    Attributes:
+        recorded: the group or projection.
+    """
+
+    def __init__(self, recorded: Group | Projection, rows: Rows):
+        self.recorded, self._rows = recorded, rows
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.recorded}, {len(self)} rows>"
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -30,6 +38,14 @@ class _Recording:
         """The inverse of ``saved``; what was recorded since is dropped."""
         self._rows.load(saved)
 
+    def check_ready(self) -> None:
+        """Raises RecordingError if rows cannot be added now: the file is closed, or holds another recording."""
+        self._rows.check_ready()
+
+    def close(self) -> None:
+        """Closes the file, if there is one; what was recorded can still be read."""
+        self._rows.close()
+
 
 class SpikeMonitor(_Recording):
     """The spikes of a group. Made by ``Network.record_spikes``."""
@@ -37,7 +53,7 @@ class SpikeMonitor(_Recording):
     def __init__(self, group: Group, dt: float, file: str | None = None):
         self.group, self.dt = group, dt
         columns, facts = {"step": "int64", "neuron": "int32"}, {"dt": dt, "size": group.size}
-        self._rows: Rows = open_rows(file, f"spikes/{group}", columns, facts)
+        super().__init__(group, open_rows(file, f"spikes/{group}", columns, facts))
         self._exact = False
 
     def keep_exact_times(self) -> None:
@@ -92,7 +108,7 @@ class StateMonitor(_Recording):
     def __init__(self, group: Group, names: Sequence[str], every: int, dt: float, file: str | None = None):
         self.group, self.names, self.every, self.dt = group, tuple(names), every, dt
         shapes: dict[str, Any] = {name: ("float64", group.size) for name in names}
-        self._rows: Rows = open_rows(file, f"states/{group}", {"step": "int64", **shapes})
+        super().__init__(group, open_rows(file, f"states/{group}", {"step": "int64", **shapes}))
 
     def append(self, steps: np.ndarray, values: dict[str, np.ndarray]) -> None:
         """Adds samples: the steps before which they were taken [K], and each state [K, neurons]."""
@@ -118,7 +134,7 @@ class RateMonitor(_Recording):
 
     def __init__(self, group: Group, every: int, dt: float, file: str | None = None):
         self.group, self.every, self.dt = group, every, dt
-        self._rows = open_rows(file, f"rates/{group}", {"step": "int64", "count": "int64"})
+        super().__init__(group, open_rows(file, f"rates/{group}", {"step": "int64", "count": "int64"}))
         self._open = 0
 
     def append(self, first: int, counts: np.ndarray) -> None:
@@ -167,8 +183,8 @@ class WeightMonitor(_Recording):
         self, projection: Projection, synapses: np.ndarray, count: int, every: int, dt: float, file: str | None = None
     ):
         self.projection, self.synapses, self.count, self.every, self.dt = projection, synapses, count, every, dt
-        name = f"weights/{projection.number}"
-        self._rows = open_rows(file, name, {"step": "int64", "weight": ("float64", synapses.size)})
+        layout = {"step": "int64", "weight": ("float64", synapses.size)}
+        super().__init__(projection, open_rows(file, f"weights/{projection.number}", layout))
 
     def append(self, step: int, weights: np.ndarray) -> None:
         """Adds the weights, [synapses], before a step."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from spikelab.sim.checkpoint import restore_network, save_network
 from spikelab.sim.choices import check_names
 from spikelab.sim.declaration import Declaration
 from spikelab.sim.distributions import values
-from spikelab.sim.monitors import Monitor, RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
-from spikelab.sim.population import Group, Population, as_group
+from spikelab.sim.monitors import RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
+from spikelab.sim.population import Group, Population
 from spikelab.sim.projection import Projection
 from spikelab.sim.units import si
 from spikelab.sim.wiring.connectivity import Connectivity
@@ -41,30 +41,17 @@ class Network(Declaration):
         monitors: in order of declaration.
     """
 
-    def __init__(
-        self,
-        dt: Any = 1e-4,
-        seed: int = 0,
-        dtype: Literal["float64", "float32"] = "float64",
-        *,
-        wire_at_once: bool = True,
-    ):
-        super().__init__(dt, seed, dtype, wire_at_once=wire_at_once)
-        self.monitors: list[Monitor] = []
-        self._engine: Any = None
-        self._options: dict[str, Any] = {}
-
     # ---------------------------------------------------------------------------------------------- what is recorded
 
     def record_spikes(self, group: Population | Group, *, file: str | None = None) -> SpikeMonitor:
         """Records spikes; with ``file``, straight into an HDF5 file."""
-        return self._record(SpikeMonitor(as_group(group, "record_spikes"), self.dt, file))
+        return self._record(SpikeMonitor(self._own(group, "record_spikes"), self.dt, file))
 
     def record_states(
         self, group: Population | Group, names: Sequence[str] | str, *, every: Any = None, file: str | None = None
     ) -> StateMonitor:
         """Records states of neurons at regular times, every step by default."""
-        chosen, wanted = as_group(group, "record_states"), [names] if isinstance(names, str) else list(names)
+        chosen, wanted = self._own(group, "record_states"), [names] if isinstance(names, str) else list(names)
         spec = chosen.population.neuron
         known = list(spec.state_names) if spec is not None else []
         check_names(dict.fromkeys(wanted), known, str(chosen), "state")
@@ -72,7 +59,7 @@ class Network(Declaration):
 
     def record_rate(self, group: Population | Group, *, every: Any = 1e-3, file: str | None = None) -> RateMonitor:
         """Records the mean rate of a group in bins."""
-        return self._record(RateMonitor(as_group(group, "record_rate"), self._steps(every, "every"), self.dt, file))
+        return self._record(RateMonitor(self._own(group, "record_rate"), self._steps(every, "every"), self.dt, file))
 
     def record_weights(
         self, projection: Projection, *, every: Any, synapses: Any = None, file: str | None = None
@@ -115,6 +102,8 @@ class Network(Declaration):
         seconds = float(si(duration, "s", "duration"))
         if seconds < 0:
             raise ValueError(f"duration = {seconds:g} s must not be negative")
+        for monitor in self.monitors:
+            monitor.check_ready()
         return self.engine(engine, options).run(round(seconds / self.dt), threads=threads, progress=progress)
 
     def engine(self, name: str = "numba", options: Mapping[str, Any] | None = None) -> Any:
@@ -123,13 +112,13 @@ class Network(Declaration):
             make, given = registry.load("engines", name), dict(options or {})
             check_names(given, list(inspect.signature(make).parameters)[1:], f"engine {name!r}", "option")
             self._engine = make(self, **given)
-            self._closed = True
-            self._engine.name = name
-            self._options = given
+            self._engine.name, self._engine.options = name, given
         elif self._engine.name != name:
             raise ValueError(f"this network runs on the engine {self._engine.name!r}; build it again for {name!r}")
-        elif options is not None and dict(options) != self._options:
-            raise ValueError(f"options = {dict(options)}: this network runs with {self._options}; build it again")
+        elif options is not None and dict(options) != self._engine.options:
+            raise ValueError(
+                f"options = {dict(options)}: this network runs with {self._engine.options}; build it again"
+            )
         return self._engine
 
     @property
@@ -188,7 +177,28 @@ class Network(Declaration):
         """
         restore_network(self, path)
 
+    def close(self) -> None:
+        """Closes the files to which monitors stream; what they hold can still be read.
+
+        A network closes also at the end of ``with sim.Network(...) as network:``.
+        """
+        for monitor in self.monitors:
+            monitor.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     # ------------------------------------------------------------------------------------------------------- pieces
+
+    def __repr__(self) -> str:
+        neurons = sum(each.size for each in self.populations.values())
+        return (
+            f"<network of {len(self.populations)} populations ({neurons} neurons) and {len(self.projections)} "
+            f"projections, at {self.time:g} s>"
+        )
 
     def _engine_name(self) -> str:
         return "numba" if self._engine is None else str(self._engine.name)
@@ -209,12 +219,5 @@ class Network(Declaration):
         return steps
 
     def _record(self, monitor: Any) -> Any:
-        if self.populations.get(_population_of(monitor).name) is not _population_of(monitor):
-            raise ValueError("what is to be recorded belongs to another network")
         self.monitors.append(monitor)
         return monitor
-
-
-def _population_of(monitor: Any) -> Population:
-    group = monitor.projection.source if isinstance(monitor, WeightMonitor) else monitor.group
-    return group.population

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,6 +41,14 @@ class Rows(Protocol):
 
     def load(self, saved: Mapping[str, np.ndarray]) -> None:
         """The inverse of ``saved``."""
+        ...
+
+    def check_ready(self) -> None:
+        """Raises RecordingError if rows cannot be added now."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the file; reading still works."""
         ...
 
 
@@ -109,38 +118,64 @@ class RowsInMemory:
             parts[:] = [np.asarray(saved[name], parts[0].dtype)]
             self._length = len(parts[0])
 
+    def check_ready(self) -> None:
+        """Memory is always ready."""
 
-#: Open files by path: several monitors may share one.
-_open_files: dict[Path, h5py.File] = {}
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
-def _open(path: Path) -> h5py.File:
+@dataclass
+class _OpenFile:
+    """A file that is being written, and what is recorded in it."""
+
+    file: h5py.File
+    names: set[str] = field(default_factory=set)
+
+
+#: By path: several monitors may share one.
+_open_files: dict[Path, _OpenFile] = {}
+
+
+def _open(path: Path, name: str) -> h5py.File:
     place = path.resolve()
-    file = _open_files.get(place)
-    if not file:
-        file = _open_files[place] = h5py.File(place, "a", libver="v110")
-    if file.swmr_mode:
-        raise RecordingError(f"{path}: is being written already; name it for all monitors before the first run")
-    return file
+    held = _open_files.get(place)
+    # one that was removed under an open recording stays with that recording; the name is free
+    if held is None or not held.file or not place.exists():
+        held = _open_files[place] = _OpenFile(h5py.File(place, "a", libver="v110"))
+    if held.file.swmr_mode:
+        raise RecordingError(
+            f"{path}: is being written already; name it for all monitors before the first run, and close() a network "
+            f"that is done with it"
+        )
+    if name in held.names:
+        raise RecordingError(
+            f"{path}: another monitor records {name} there already; name another file, or close() its network"
+        )
+    held.names.add(name)
+    return held.file
 
 
 class RowsInFile:
     """Columns in an HDF5 file.
 
     The file can be read at any time, also after a crash: it is in HDF5's single-writer mode from the first row on. Rows
-    that a full disk refuses stay in memory, readable, and are written as soon as there is room again.
+    that a full disk refuses stay in memory, readable, and are written as soon as there is room again. A recording that
+    the file holds already can only be gone on with, from a checkpoint.
     """
 
     def __init__(self, path: Path, name: str, layout: Layout, facts: Mapping[str, float] | None = None):
         self.path, self.name = path, name
         self._waiting = RowsInMemory(layout)
-        self._length = 0
+        self._length, self._earlier = 0, False
         try:
-            self._file = _open(path)
-            if name in self._file:
-                raise RecordingError(
-                    f"{path}: holds a recording of {name} already; name another file or remove this one"
-                )
+            self._file = _open(path, name)
+            self._earlier = name in self._file
+            if self._earlier:
+                self._group = self._file[name]
+                self._check_layout(layout)
+                self._columns = {column: self._group[column] for column in layout}
+                return
             self._group = self._file.create_group(name)
             self._group.attrs.update(facts or {})
             self._columns = {column: self._dataset(column, entry) for column, entry in layout.items()}
@@ -149,6 +184,30 @@ class RowsInFile:
             raise
         except OSError as error:
             raise RecordingError(f"{path}: cannot be opened for a recording ({error})") from error
+
+    def _check_layout(self, layout: Layout) -> None:
+        for column, entry in layout.items():
+            dtype, shape = _kind(entry)
+            held = self._group.get(column)
+            if held is None or held.dtype != dtype or held.shape[1:] != shape:
+                raise RecordingError(
+                    f"{self.path}: holds another recording of {self.name} already; name another file or remove this one"
+                )
+
+    def check_ready(self) -> None:
+        """Rows can be added to a file that is open, and that holds none but those before the checkpoint."""
+        if not self._file:
+            raise RecordingError(f"{self.path}: the recording of {self.name} was closed; build the network again")
+        if self._earlier:
+            raise RecordingError(
+                f"{self.path}: holds a recording of {self.name} already; restore the checkpoint that belongs to it, "
+                f"name another file, or remove this one"
+            )
+
+    def close(self) -> None:
+        """Closes the file for all recordings in it."""
+        if self._file:
+            self._file.close()
 
     def _dataset(self, column: str, entry: Any) -> h5py.Dataset:
         dtype, shape = _kind(entry)
@@ -159,7 +218,7 @@ class RowsInFile:
     def add_column(self, name: str, entry: Any) -> None:
         """Adds a column; before the first row of any monitor that shares the file."""
         try:
-            self._columns[name] = self._dataset(name, entry)
+            self._columns[name] = self._group[name] if name in self._group else self._dataset(name, entry)
             self._file.flush()
         except (OSError, RuntimeError, ValueError) as error:  # h5py raises any of them
             raise RecordingError(f"{self.path}: cannot add a column {name!r} to {self.name} ({error})") from error
@@ -172,6 +231,7 @@ class RowsInFile:
             RecordingError: if the disk is full or gone; names the file. The rows stay in memory.
         """
         self._waiting.append(**columns)
+        self.check_ready()
         if not self._file.swmr_mode:
             self._file.swmr_mode = True
         rows = len(self._waiting)
@@ -200,7 +260,11 @@ class RowsInFile:
         )
 
     def __getitem__(self, name: str) -> np.ndarray:
-        written = np.asarray(self._columns[name][: self._length])
+        if self._file:
+            written = np.asarray(self._columns[name][: self._length])
+        else:
+            with h5py.File(self.path, "r") as file:
+                written = np.asarray(file[self.name][name][: self._length])
         return np.concatenate([written, self._waiting[name]]) if len(self._waiting) else written
 
     def __len__(self) -> int:
@@ -211,7 +275,7 @@ class RowsInFile:
         return {**self._waiting.saved(), "rows": np.array(self._length)}
 
     def load(self, saved: Mapping[str, np.ndarray]) -> None:
-        """Goes on after the rows that the file had; an empty file begins with what comes next.
+        """Goes on after the rows that the file had, and drops later ones; an empty file begins with what comes next.
 
         Raises:
             RecordingError: if the file holds some of them, but not all.
@@ -223,5 +287,8 @@ class RowsInFile:
                 f"{self.path}: holds {held} rows of {self.name}, but the checkpoint was taken after {rows}; name the "
                 f"file that was written then, or an empty one"
             )
-        self._length = rows if held else 0
+        self._length, self._earlier = (rows if held else 0), False
+        for dataset in self._columns.values():
+            if dataset.shape[0] != self._length:
+                dataset.resize(self._length, axis=0)
         self._waiting.load(saved)

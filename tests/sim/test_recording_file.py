@@ -68,9 +68,50 @@ def test_two_recordings_share_a_file_until_one_of_them_writes(tmp_path):
 
 def test_nothing_is_overwritten(tmp_path):
     path = str(tmp_path / "x.h5")
-    open_rows(path, "a", LAYOUT)
-    with pytest.raises(RecordingError, match="holds a recording of a already"):
+    first = open_rows(path, "a", LAYOUT)
+    with pytest.raises(RecordingError, match="another monitor records a there already"):
         open_rows(path, "a", LAYOUT)
+    first.append(**rows(0, 3))
+    first.close()
+    again = open_rows(path, "a", LAYOUT)
+    for add in (again.check_ready, lambda: again.append(**rows(3, 1))):
+        with pytest.raises(RecordingError, match="holds a recording of a already; restore the checkpoint"):
+            add()
+    again.close()
+    with pytest.raises(RecordingError, match="holds another recording of a already"):
+        open_rows(path, "a", {"step": "int64", "value": ("float64", 4)})
+    with h5py.File(path, "r") as file:
+        assert file["a/step"][:].tolist() == [0, 1, 2]
+
+
+def test_a_closed_recording_can_be_read_and_gone_on_with(tmp_path):
+    path = str(tmp_path / "x.h5")
+    first = open_rows(path, "a", LAYOUT)
+    first.append(**rows(0, 3))
+    saved = first.saved()
+    first.append(**rows(3, 2))
+    first.close()
+    assert first["step"].tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(RecordingError, match="was closed"):
+        first.append(**rows(5, 1))
+    again = open_rows(path, "a", LAYOUT)
+    again.load(saved)
+    assert again["step"].tolist() == [0, 1, 2]
+    again.append(**rows(3, 1))
+    assert again["step"].tolist() == [0, 1, 2, 3]
+    again.close()
+    with h5py.File(path, "r") as file:
+        assert file["a/step"][:].tolist() == [0, 1, 2, 3]
+
+
+def test_a_file_removed_under_a_recording_leaves_its_name_free(tmp_path):
+    path = tmp_path / "x.h5"
+    first = open_rows(str(path), "a", LAYOUT)
+    first.append(**rows(0, 3))
+    path.unlink()
+    again = open_rows(str(path), "a", LAYOUT)
+    again.append(**rows(7, 1))
+    assert (first["step"].tolist(), again["step"].tolist()) == ([0, 1, 2], [7])
 
 
 def test_a_file_that_is_none_is_refused(tmp_path):
