@@ -74,6 +74,16 @@ class ReceptorModel:
             parse(state.derivative, everything, f"receptor {self.name}: d{state.name}/dt")
             parse(state.initial, constants, f"receptor {self.name}: initial {state.name}")
 
+    def describe(self) -> str:
+        """What it does, its parameters and source as plain text, as shown in documentation."""
+        lines = [f"{self.title}.", "", f"    a spike of weight 1 raises {self.arrival} by {self.jump}"]
+        lines += [f"    d{s.name}/dt = {s.derivative}" for s in self.states]
+        lines += [f"    adds to the input: {self.current}"] if self.current != "0" else []
+        lines += ["", f"Unit of a weight: {self.unit}"]
+        lines += ["", "Parameters:"] if self.parameters else []
+        lines += [f"    {p.name} = {p.default:g} [{p.unit}]: {p.meaning}" for p in self.parameters]
+        return "\n".join([*lines, "", f"Source: {self.source}"])
+
     @property
     def units(self) -> set[str]:
         """Every unit that it uses."""

@@ -218,17 +218,25 @@ class NeuronSpec:
         """Parses an equation of this neuron; ``what`` names it in an error."""
         return parse(text, self.symbols, f"{self.name}: {what}")
 
-    def describe(self) -> str:
-        """The equations, parameters and source as plain text, as shown in documentation."""
-        lines = [f"{self.title}.", ""]
-        lines += [f"    d{s.name}/dt = {s.derivative}" for s in self.states]
+    def equations(self, reset: str = "") -> list[str]:
+        """The equations as text, one a line; with one of the resets, or with all of them by name."""
+        lines = [f"d{s.name}/dt = {s.derivative}" for s in self.states]
         if self.gate is not None:
             crossing = " and was not, one step before" if self.upward_crossing else ""
-            lines += [f"    spike where {self.gate} > 0{crossing}"]
-            resets = [f"{name}: {self.membrane} <- {value}" for name, value in self.resets.items()]
-            lines += [f"    reset by {'; by '.join(resets)}"]
-            lines += [f"    on a spike {s.name} <- {s.after_spike}" for s in self.states if s.after_spike]
-        lines += ["", "States:"]
+            lines += [f"spike where {self.gate} > 0{crossing}"]
+            if reset:
+                lines += [f"on a spike {self.membrane} <- {self.resets[reset]}"]
+            else:
+                resets = [f"{name}: {self.membrane} <- {value}" for name, value in self.resets.items()]
+                lines += [f"reset by {'; by '.join(resets)}"]
+            lines += [f"on a spike {s.name} <- {s.after_spike}" for s in self.states if s.after_spike]
+        if any("linoid" in line for line in lines):
+            lines += ["where linoid(x) = x / (1 - exp(-x))"]
+        return lines
+
+    def describe(self) -> str:
+        """The equations, parameters and source as plain text, as shown in documentation."""
+        lines = [f"{self.title}.", "", *(f"    {each}" for each in self.equations()), "", "States:"]
         lines += [f"    {s.name} [{s.unit}]: {s.meaning}; starts at {s.initial}" for s in self.states]
         lines += [f"    {INPUT} [{self.input_unit}]: input"]
         if self.receptors:

@@ -11,6 +11,7 @@
 Units (``spikelab.sim.units.UNITS``) can be imported from here.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from spikelab.sim import units
@@ -39,6 +40,7 @@ from spikelab.sim.wiring import (
 
 if TYPE_CHECKING:
     from spikelab.sim.nir_network import network_from_nir
+    from spikelab.sim.parameter_sweep import SweepInterrupted, sweep
 
 __all__ = [
     "AllToAll",
@@ -69,22 +71,28 @@ __all__ = [
     "SpikeSignal",
     "StepCurrent",
     "StepSignal",
+    "SweepInterrupted",
     "SynapseVariable",
     "Trace",
     "TruncatedNormal",
     "Uniform",
     "network_from_nir",
     "spikes_of_events",
+    "sweep",
 ]
 
 
+#: What is imported when it is first asked for, with the libraries that it brings.
+_LATER = {
+    "network_from_nir": "spikelab.sim.nir_network",
+    "sweep": "spikelab.sim.parameter_sweep",
+    "SweepInterrupted": "spikelab.sim.parameter_sweep",
+}
+
+
 def __getattr__(name: str) -> Any:
-    # the library of units is imported with the first unit that is asked for
     if name in units.UNITS:
         return getattr(units, name)
-    # and what reads NIR with the first graph
-    if name == "network_from_nir":
-        from spikelab.sim.nir_network import network_from_nir
-
-        return network_from_nir
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ class CheckpointError(ValueError):
 def save_network(network: Network, path: str | os.PathLike[str], engine: str) -> None:
     """Writes state and recordings in memory; the file appears complete or not at all."""
     target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {target.parent}; make it first")
     state = network.engine(engine).state()
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, suffix=".tmp", delete=False) as temporary:
         name = temporary.name
@@ -64,7 +67,8 @@ def restore_network(network: Network, path: str | os.PathLike[str]) -> None:
         if differing:
             key = differing[0]
             raise CheckpointError(
-                f"{path}: saved from another network: {key} was {saved.get(key)!r}, is {here.get(key)!r}"
+                f"{path}: saved from another network: {key} was {saved.get(key, 'not there')!r}, is "
+                f"{here.get(key, 'not there')!r}"
                 + (f", and {len(differing) - 1} more differ" if len(differing) > 1 else "")
             )
         state: dict[str, np.ndarray] = {}
@@ -122,7 +126,7 @@ def _plasticity(projection: Projection) -> list[str]:
 def _hash(*values: Any) -> str:
     digest = hashlib.sha256()
     for value in values:
-        pairs = sorted(value.items()) if isinstance(value, dict) else [("", value)]
+        pairs = sorted(value.items()) if isinstance(value, Mapping) else [("", value)]
         for name, each in pairs:
             array = np.asarray(each)
             digest.update(name.encode() + (repr(each).encode() if array.dtype.kind in "OU" else array.tobytes()))

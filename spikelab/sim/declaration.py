@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -11,11 +12,12 @@ import numpy as np
 from spikelab import registry
 from spikelab.neurons.receptor import with_receptors
 from spikelab.neurons.spec import NeuronSpec
-from spikelab.neurons.step import find_neuron
+from spikelab.neurons.step import StepOptions, build_step, find_neuron, neuron_name
 from spikelab.sim.choices import Receptor, check_names
 from spikelab.sim.describe import describe
-from spikelab.sim.distributions import values
+from spikelab.sim.distributions import Distribution, values
 from spikelab.sim.inputs import Input, InputRecord, NoiseCurrent, PoissonInput, StepCurrent
+from spikelab.sim.monitors import Monitor
 from spikelab.sim.plasticity.choice import Plasticity
 from spikelab.sim.plasticity.modulator import SpikeSignal
 from spikelab.sim.population import LARGEST, Group, Population, as_group
@@ -24,7 +26,7 @@ from spikelab.sim.random_numbers import stream_key
 from spikelab.sim.sources import PoissonSource, SpikeArray, SpikeSource
 from spikelab.sim.streams import STREAM_OF_INPUTS, STREAM_OF_PARAMETERS, STREAM_OF_WIRING
 from spikelab.sim.synapses import check_conductances, make_synapses
-from spikelab.sim.units import si
+from spikelab.sim.units import show, si, warn_of_units
 from spikelab.sim.wiring.rule import Wiring
 
 _SIGNS = ("", "excitatory", "inhibitory")
@@ -44,6 +46,7 @@ class Declaration:
         self.dt = float(si(dt, "s", "dt"))
         if not self.dt > 0:
             raise ValueError(f"dt = {self.dt:g} s must be > 0, such as 0.1 ms")
+        warn_of_units(self.dt, "s", "dt", most=0.01)
         if dtype not in ("float64", "float32"):
             raise ValueError(f"dtype {dtype!r}: takes 'float64' or 'float32'")
         if not isinstance(seed, int | np.integer) or seed < 0:
@@ -52,8 +55,9 @@ class Declaration:
         self.populations: dict[str, Population] = {}
         self.projections: list[Projection] = []
         self.inputs: list[InputRecord] = []
+        self.monitors: list[Monitor] = []
         self._synapses: dict[int, Synapses] = {}
-        self._closed = False
+        self._engine: Any = None
 
     def population(
         self,
@@ -120,25 +124,30 @@ class Declaration:
             value = draw(given.get(parameter.name, parameter.default), parameter.unit, parameter.name)
             for extreme in (np.min(value), np.max(value)) if np.size(value) else ():
                 parameter.check(float(extreme), name)
+            if parameter.unit == "V":
+                warn_of_units(value, "V", f"{name}: {parameter.name}")
             numbers[parameter.name] = value
+        _check_choices(composed, method, reset, numbers, name)
         units = {state.name: state.unit for state in composed.states}
         start = {state: draw(value, units[state], f"initial {state}") for state, value in (initial or {}).items()}
         waits = float(si(refractory, "s", f"{name}: refractory"))
         if waits < 0:
             raise ValueError(f"{name}: refractory = {waits:g} s must not be negative")
+        warn_of_units(waits, "s", f"{name}: refractory")
         population = Population(
             name=name,
             size=int(size),
             neuron=composed,
             receptors={"current": spec.input_unit, **{each.name: each.unit for each in composed.receptors}},
-            parameters=numbers,
-            initial=start,
+            parameters=MappingProxyType(numbers),
+            initial=MappingProxyType(start),
             refractory=waits,
             method=method,
             reset=reset,
             bias=draw(bias, spec.input_unit, "bias"),
             sign=sign,
             positions=_checked_positions(positions, name, size),
+            given=MappingProxyType(draw.distributions),
         )
         self.populations[name] = population
         return population
@@ -166,9 +175,9 @@ class Declaration:
         wiring: Wiring,
         *,
         receptor: str,
-        weight: Any,
+        weight: Any = None,
         delay: Any = None,
-        plasticity: Any = None,
+        plasticity: Plasticity | None = None,
     ) -> Projection:
         """Adds synapses from one group to another.
 
@@ -177,7 +186,8 @@ class Declaration:
             target: where they arrive.
             wiring: which pairs are connected.
             receptor: the receptor of the target on which they act.
-            weight: one value, a distribution, or with explicit wiring one value for each synapse.
+            weight: one value, a distribution, or with explicit wiring one value for each synapse; left out where the
+                wiring brings weights, as ``FromMatrix`` does.
             delay: the same; one step by default. One value must be a whole number of steps; others are rounded to it.
             plasticity: a ``Plasticity``, or None for weights that stay.
 
@@ -185,10 +195,7 @@ class Declaration:
             ValueError: for a receptor that the target lacks, a delay below dt, weights of the wrong unit or sign.
         """
         self._check_open()
-        pre, post = as_group(source, "source"), as_group(target, "target")
-        for group in (pre, post):
-            if self.populations.get(group.population.name) is not group.population:
-                raise ValueError(f"{group} belongs to another network")
+        pre, post = self._own(source, "source"), self._own(target, "target")
         if post.population.neuron is None:
             raise ValueError(f"{post} is a source of spikes; nothing can arrive there")
         known = list(post.population.receptors)
@@ -210,13 +217,17 @@ class Declaration:
             raise
         return projection
 
-    def input(self, target: Population | Group, input: Input, *, receptor: str = "current") -> InputRecord:
+    def input(self, target: Population | Group, input: Input, *, receptor: str = "") -> InputRecord:
         """Drives a group from outside.
 
         Args:
             target: the neurons.
             input: a ``PoissonInput``, ``NoiseCurrent`` or ``StepCurrent``.
-            receptor: for Poisson spikes, the receptor at which they arrive.
+            receptor: for Poisson spikes, the receptor at which they arrive; may be left out where there is none but
+                "current", the neuron's input itself, for which a spike is an input of its weight for one step.
+
+        Raises:
+            ValueError: for a receptor that the target lacks, or a value that is not allowed.
         """
         self._check_open()
         group = self._own(target, "target")
@@ -226,6 +237,11 @@ class Declaration:
                 f"that emits spikes is made by network.source and reaches {group} by a projection"
             )
         known = list(group.population.receptors)
+        if not receptor and isinstance(input, PoissonInput) and len(known) > 1:
+            raise ValueError(
+                f"{group}: say at which receptor the spikes arrive: receptor={' or '.join(map(repr, known))}"
+            )
+        receptor = receptor or "current"
         if receptor not in known:
             raise ValueError(f"{group} has no receptor {receptor!r}; {registry.suggestion(receptor, known)}")
         if not isinstance(input, PoissonInput) and receptor != "current":
@@ -264,9 +280,7 @@ class Declaration:
         projection.plasticity.check(unit, weights, delays, self.dt, str(projection))
         signal = projection.plasticity.modulator
         if isinstance(signal, SpikeSignal):
-            population = as_group(signal.group, "modulator").population
-            if self.populations.get(population.name) is not population:
-                raise ValueError(f"{projection}: the modulator follows {population}, which is not in this network")
+            self._own(signal.group, f"{projection}: the modulator")
 
     def _own(self, choice: Any, what: str) -> Group:
         """A population of this network, or a range of one."""
@@ -282,7 +296,7 @@ class Declaration:
             raise ValueError(f"{projection} belongs to another network")
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._engine is not None:
             raise RuntimeError("the network already runs; add populations, projections and inputs before the first run")
 
     def _check_new(self, name: str, size: int) -> None:
@@ -301,11 +315,36 @@ class _Draws:
     def __init__(self, network: Declaration, name: str, size: int):
         self._seed, self._name, self._size = network.seed, name, size
         self._stream = STREAM_OF_PARAMETERS + (len(network.populations) << 12)
+        self.distributions: dict[str, Distribution] = {}
 
     def __call__(self, value: Any, unit: str, what: str) -> float | np.ndarray:
         self._stream += 1
         key = int(stream_key(self._seed, self._stream))
-        return values(value, unit, self._size, key, f"{self._name}: {what}")
+        if isinstance(value, Distribution):
+            self.distributions[what] = value
+        found = values(value, unit, self._size, key, f"{self._name}: {what}")
+        if isinstance(found, np.ndarray):
+            # a copy, so that changing the caller's array, or this one, changes nothing unseen
+            found = found.copy()
+            found.flags.writeable = False
+        return found
+
+
+def _check_choices(spec: NeuronSpec, method: str, reset: str, parameters: Mapping[str, Any], name: str) -> None:
+    """Refuses what would only show when the network is run: methods and resets that there are not, endless spiking."""
+    if method or reset:
+        try:
+            build_step(StepOptions(neuron=neuron_name(spec), method=method, reset=reset))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+    after = spec.resets.get(reset or spec.default_reset, "")
+    if after == "v_reset" and "v_threshold" in parameters and spec.gate == "v - v_threshold":
+        low, high = parameters["v_reset"], parameters["v_threshold"]
+        for place in np.flatnonzero(np.atleast_1d(low) > high)[:1]:
+            raise ValueError(
+                f"{name}: v_reset = {show(float(np.ravel(low)[place]), 'V')} lies above v_threshold, so a neuron that "
+                f"spiked once would spike for ever; set it below"
+            )
 
 
 def _checked_positions(positions: Any, name: str, size: int) -> np.ndarray | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LARGEST = 2**31 - 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Group:
     """A contiguous range of a population's neurons, from which and to which projections run.
 
@@ -49,8 +49,11 @@ class Group:
             return self.population.name
         return f"{self.population.name}[{self.first}:{self.first + self.size}]"
 
+    def __repr__(self) -> str:
+        return f"<group {self}, {self.size} neurons>"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Population:
     """Neurons of one kind, or a source of spikes. Made by ``Network.population`` and ``Network.source``.
 
@@ -68,6 +71,7 @@ class Population:
         sign: "excitatory" or "inhibitory" where all outgoing weights must have one sign (Dale's law), else "".
         positions: of the neurons in space, float64 [size, 2 or 3] in metres, or None.
         source: what emits the spikes, for a population without equations.
+        given: what parameters, starting values ("initial v") and the bias were drawn from, where from a distribution.
     """
 
     name: str
@@ -83,6 +87,7 @@ class Population:
     sign: str = ""
     positions: np.ndarray | None = None
     source: SpikeSource | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def conductances(self) -> frozenset[str]:
@@ -102,6 +107,10 @@ class Population:
 
     def __str__(self) -> str:
         return self.name
+
+    def __repr__(self) -> str:
+        kind = self.neuron.name if self.neuron is not None else type(self.source).__name__
+        return f"<population {self.name}, {self.size} of {kind}>"
 
 
 def as_group(choice: Any, what: str) -> Group:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spikelab.sim.wiring.rule import Wiring
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Projection:
     """Synapses of one kind from one group to another. Made by ``Network.projection``.
 
@@ -41,6 +41,9 @@ class Projection:
 
     def __str__(self) -> str:
         return f"projection {self.number} ({self.source} to {self.target})"
+
+    def __repr__(self) -> str:
+        return f"<{self}, receptor {self.receptor}, {self.wiring!r}>"
 
 
 @dataclass(eq=False)

@@ -40,6 +40,8 @@ def make_synapses(projection: Projection, dt: float, key: int, dtype: np.dtype) 
     unit = target.population.receptors[projection.receptor]
     if projection.weight is None and connectivity.values is not None:
         weights: float | np.ndarray = connectivity.values
+    elif projection.weight is None:
+        raise ValueError(f"{projection}: weight is missing; only a wiring that brings weights can do without")
     else:
         weights = _of_synapses(projection.weight, unit, connectivity, int(stream_key(key, 1)), f"{projection}: weight")
     if projection.receptor in target.population.conductances:

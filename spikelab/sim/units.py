@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from functools import cache
 from typing import Any
 
@@ -32,6 +33,8 @@ _EXAMPLES = {
     **{"s": "20 * ms", "V": "-50 * mV", "A": "200 * pA", "S": "6 * nS", "ohm": "100 * Mohm", "F": "200 * pF"},
     **{"Hz": "15 * Hz", "m": "100 * um", "1": "0.5"},
 }
+#: Unit -> the largest magnitude that is usual in a network of neurons; more is most often a number meant in mV or ms.
+_USUAL = {"V": 1.0, "s": 0.5}
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _TEXT = re.compile(rf"\s*({_NUMBER})\s*(.{{0,60}}?)\s*")
 _TERM = re.compile(r"\s*([*·/]?)\s*([A-Za-zµμΩ°%_]{1,30}|1(?!\d))(?:(?:\*\*|\^)(-?\d))?\s*")
@@ -140,12 +143,37 @@ def si(value: Any, unit: str, what: str) -> Any:
     except Exception as error:  # pint's errors have several roots
         # without the list of dimensions that pint adds in parentheses
         cause = re.sub(r" \([^()]*\)", "", f"; {error}") if str(error) else ""
-        raise ValueError(f"{what} = {_shown(value)} must be {_wanted(unit)}{cause}") from None
+        raise ValueError(f"{what} = {_shown(value)} must be {_wanted(unit)}{cause}{_other_case(value)}") from None
     if not np.isfinite(numbers).all():
         place = np.argwhere(~np.isfinite(numbers))[0] if numbers.ndim else []
         where = f" at {[int(i) for i in place]}" if len(place) else ""
         raise ValueError(f"{what} = {_shown(value)} must be finite and not NaN{where}; it must be {_wanted(unit)}")
     return numbers if numbers.ndim else float(numbers)
+
+
+def _other_case(value: Any) -> str:
+    """A hint for "16.2 pa", which is a picoyear."""
+    match = _TEXT.fullmatch(value) if isinstance(value, str) else None
+    meant = [each for each in UNITS if match and each.lower() == match[2].lower() and each != match[2]]
+    return f"; did you mean {match[1]} {meant[0]}?" if match and meant else ""
+
+
+def warn_of_units(value: Any, unit: str, what: str, most: float | None = None) -> None:
+    """Warns of a value that no neuron has: plain numbers are in SI units, and -65 is then not -65 mV.
+
+    Args:
+        value: in the unit, one number or an array.
+        unit: its unit; of those in which nothing is unusual, no value warns.
+        what: name of the value, such as "cells: v_reset".
+        most: largest usual magnitude, where it is not that of the unit.
+    """
+    most = _USUAL.get(unit) if most is None else most
+    if most is not None and np.size(value) and (largest := float(np.max(np.abs(value)))) > most:
+        warnings.warn(
+            f"{what} = {largest:g} {unit} is unusually large; plain numbers are in SI units: write {_EXAMPLES[unit]} "
+            f"for other ones",
+            stacklevel=4,
+        )
 
 
 def _wanted(unit: str) -> str:

@@ -252,3 +252,70 @@ def test_a_conductance_is_never_negative():
         network.projection(cells, cells, sim.AllToAll(), weight=-3e-9, **common)
     with pytest.raises(ValueError, match="is a conductance, which is never negative"):
         network.input(cells, sim.PoissonInput(10.0, -3e-9), receptor="gaba")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Network(dt=0.1), r"dt = 0\.1 s is unusually large; .* SI units"),
+        (lambda: Network().population("a", 2, "lif_membrane", v_leak=-65.0), "a: v_leak = 65 V is unusually large"),
+        (
+            lambda: Network().population("a", 2, "lif_membrane", refractory=2.0),
+            "a: refractory = 2 s is unusually large",
+        ),
+    ],
+)
+def test_numbers_that_were_meant_in_other_units_are_told(make, message):
+    with pytest.warns(UserWarning, match=message):
+        make()
+
+
+def test_a_unit_of_the_wrong_case_is_told():
+    with pytest.raises(ValueError, match=r"bias = '16\.2 pa' must be .*did you mean 16\.2 pA\?"):
+        Network().population("a", 2, "lif_membrane", bias="16.2 pa")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "eulr"}, "a: unknown method 'eulr'"),
+        ({"reset": "sub"}, "a: lif_membrane has no reset 'sub'"),
+        ({"v_reset": -40 * mV}, "a: v_reset = -40 mV lies above v_threshold"),
+        ({"v_reset": [-60 * mV, -40 * mV]}, "a: v_reset = -40 mV lies above v_threshold"),
+    ],
+)
+def test_what_would_only_show_in_the_run_shows_at_once(options, message):
+    with pytest.raises(ValueError, match=message):
+        Network().population("a", 2, "lif_membrane", **options)
+
+
+def test_poisson_spikes_need_a_receptor_where_there_is_a_choice(network):
+    drive = sim.PoissonInput(rate=10.0, weight=0.1)
+    with pytest.raises(ValueError, match="receptor='current' or 'input'"):
+        network.input(network.populations["cells"], drive)
+    assert network.input(network.populations["others"], drive).receptor == "current"
+
+
+def test_a_weight_is_only_left_out_where_the_wiring_brings_one(network):
+    with pytest.raises(ValueError, match="weight is missing"):
+        connect(network, weight=None)
+    matrix = np.array([[0.0, 0.5], [0.25, 0.0]])
+    cells = network.populations["cells"]
+    made = network.projection(cells[:2], cells[2:4], sim.FromMatrix(matrix), receptor="input")
+    assert network.weights(made).tolist() == [0.5, 0.25]
+
+
+def test_parameters_stay_what_the_network_was_built_with():
+    tau_mem = np.array([10e-3, 20e-3])
+    cells = Network().population("a", 2, "lif_membrane", tau_mem=tau_mem)
+    tau_mem[0] = 1.0
+    assert cells.parameters["tau_mem"].tolist() == [10e-3, 20e-3]
+    with pytest.raises(ValueError, match="read-only"):
+        cells.parameters["tau_mem"][0] = 1.0
+    with pytest.raises(TypeError):
+        cells.parameters["tau_mem"] = 1.0
+
+
+def test_a_checkpoint_needs_a_folder(network, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere; make it first"):
+        network.save(tmp_path / "nowhere" / "state.h5")

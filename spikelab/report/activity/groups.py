@@ -17,7 +17,7 @@ def named_groups(groups: Groups) -> dict[str, SpikeTrains]:
         TypeError: for anything but spike trains.
         ValueError: for no group, or groups that were not watched over the same time.
     """
-    named = {"neurons": groups} if isinstance(groups, SpikeTrains) else dict(groups)
+    named = dict(groups) if isinstance(groups, Mapping) else {"neurons": groups}
     if not named:
         raise ValueError("no group of neurons is given; pass spike trains, or name -> spike trains")
     for name, trains in named.items():

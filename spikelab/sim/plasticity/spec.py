@@ -176,20 +176,24 @@ class PlasticitySpec:
                 return parameter
         raise KeyError(f"{self.name} has no parameter {name!r}; it has {', '.join(self.parameter_names)}")
 
-    def describe(self) -> str:
-        """The rule as plain text, as shown in documentation."""
-        lines = [f"{self.title}.", ""]
+    def equations(self) -> list[str]:
+        """The rule's equations and statements as text, one a line."""
+        lines = []
         for each in (*self.pre, *self.post):
             gap = each.name if each.rest == "0" else f"({each.name} - {each.rest})"
-            lines.append(f"    d{each.name}/dt = -{gap} / {each.tau}")
-        lines += [f"    d{each.name}/dt = -{each.name} / {each.tau}" for each in self.synapse if each.tau]
-        lines += [f"    {each}" for each in self.continuous]
+            lines.append(f"d{each.name}/dt = -{gap} / {each.tau}")
+        lines += [f"d{each.name}/dt = -{each.name} / {each.tau}" for each in self.synapse if each.tau]
+        lines += self.continuous
         for event, statements in (("a presynaptic spike", self.on_pre), ("a postsynaptic spike", self.on_post)):
             if statements:
-                lines += [f"    on {event}: {'; '.join(statements)}"]
+                lines += [f"on {event}: {'; '.join(statements)}"]
         if self.w_min is not None or self.w_max is not None:
-            lines.append(f"    {self.w_min or '-infinity'} <= w <= {self.w_max or 'infinity'}")
-        lines += ["", "Variables:"]
+            lines.append(f"{self.w_min or '-infinity'} <= w <= {self.w_max or 'infinity'}")
+        return lines
+
+    def describe(self) -> str:
+        """The rule as plain text, as shown in documentation."""
+        lines = [f"{self.title}.", "", *(f"    {each}" for each in self.equations()), "", "Variables:"]
         lines += [f"    {t.name} [{t.unit}]: {t.meaning}; starts at {t.rest}" for t in (*self.pre, *self.post)]
         lines += [f"    {v.name} [{v.unit}]: {v.meaning}; starts at 0" for v in self.synapse]
         lines += [f"    {WEIGHT} [{WEIGHT_UNIT}]: weight of the synapse"]

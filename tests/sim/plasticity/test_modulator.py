@@ -79,7 +79,7 @@ def test_what_is_refused():
             network(signal)
     elsewhere = sim.Network().population("cells", 2, "lif")
     for signal, match in (
-        (sim.SpikeSignal(elsewhere, tau=0.1), "not in this network"),
+        (sim.SpikeSignal(elsewhere, tau=0.1), "the modulator: cells belongs to another network"),
         (sim.SpikeSignal(elsewhere, tau=-0.1), "must be > 0"),
         (sim.SpikeSignal(elsewhere, tau=0.1, delay=0.0), "whole number of steps"),
         (sim.SpikeSignal(elsewhere, tau=0.1, delay=1.5e-4), "whole number of steps"),

@@ -16,7 +16,7 @@ import joblib
 import numpy as np
 import pytest
 
-from spikelab.sim.sweep import SweepInterrupted, sweep
+from spikelab.sim import SweepInterrupted, sweep
 from spikelab.sim.units import pA
 
 HERE = Path(__file__).parent
@@ -175,7 +175,7 @@ def test_an_interruption_keeps_what_is_finished(tmp_path):
             import sys
             sys.path.insert(0, {str(HERE)!r})
             from sweep_functions import slow
-            from spikelab.sim.sweep import SweepInterrupted, sweep
+            from spikelab.sim import SweepInterrupted, sweep
             if __name__ == "__main__":
                 try:
                     sweep(slow, {{"x": [0, 1, 2, 3, 4]}}, folder={str(tmp_path / "results")!r}, workers=2)

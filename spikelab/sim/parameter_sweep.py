@@ -11,7 +11,7 @@
 
     # in a notebook or script
     from rates import rate
-    from spikelab.sim.sweep import sweep
+    from spikelab.sim import sweep
 
     found = sweep(rate, {"g": [3, 5, 8], "eta": [0.9, 2.0]}, seeds=range(5), folder="rates")
     found.write_csv("rates.csv")
@@ -162,6 +162,8 @@ def _points(
         combinations = [dict(zip(parameters, each, strict=True)) for each in itertools.product(*lists)]
     else:
         combinations = [dict(each) for each in parameters]
+    if not isinstance(seeds, Iterable):
+        raise TypeError(f"sweep: seeds takes a list of seeds, got {seeds!r}; write [{seeds!r}] or range({seeds!r})")
     found: dict[str, _Point] = {}
     chosen = [int(seed) for seed in seeds]
     for combination in combinations:
