@@ -22,34 +22,50 @@ def run(team, seconds_of):
 
 
 def test_threads_that_gain_are_taken_and_others_not():
-    assert run(Team(None), {1: 1e-3, 2: 6e-4, 4: 4e-4, 8: 2e-4}) == [1, 2, 4] + 17 * [8]
-    assert run(Team(None), {1: 1e-3, 2: 0.98e-3}) == [1, 2] + 18 * [1]
-    assert run(Team(None), {1: 1e-3, 2: 6e-4, 4: 5.9e-4}) == [1, 2, 4] + 17 * [2]
+    assert run(Team(None), {1: 1e-3, 2: 6e-4, 4: 4e-4, 8: 2e-4}) == [1, 1, 2, 2, 4, 4] + 14 * [8]
+    assert run(Team(None), {1: 1e-3, 2: 0.98e-3}) == [1, 1, 2, 2] + 16 * [1]
+    assert run(Team(None), {1: 1e-3, 2: 6e-4, 4: 5.9e-4}) == [1, 1, 2, 2, 4, 4] + 14 * [2]
 
 
 def test_as_many_as_there_are_are_tried_though_they_are_no_power_of_two(monkeypatch):
     monkeypatch.setattr(module, "available_threads", lambda: 6)
-    assert run(Team(None), {1: 1e-3, 2: 6e-4, 4: 4e-4, 6: 2e-4}) == [1, 2, 4] + 17 * [6]
+    assert run(Team(None), {1: 1e-3, 2: 6e-4, 4: 4e-4, 6: 2e-4}) == [1, 1, 2, 2, 4, 4] + 14 * [6]
 
 
 def test_short_blocks_are_not_even_tried_on_more_threads():
-    assert run(Team(None), {1: 1e-5 * 2.5, 2: 1e-4})[0] == 1
+    assert run(Team(None), {1: 1e-5 * 2.5, 2: 1e-4})[:3] == [1, 1, 2]
     assert set(run(Team(None), {1: 1.9e-5})) == {1}
 
 
 def test_turns_too_short_to_tell_decide_nothing():
     team = Team(None)
-    team.took(1, 1e-4, 1)
+    for _ in range(5):
+        team.took(1, 1e-4, 1)
     assert team.choose() == 1
     team.took(1, 1.0, 100)
+    team.took(1, 1.0, 100)
     assert team.choose() == 2
+
+
+def test_one_slow_turn_decides_nothing():
+    team = Team(None)
+    for threads, seconds in ((1, 9.0), (1, 1.0), (2, 5.0), (2, 0.6)):
+        assert team.choose() == threads
+        team.took(threads, seconds, 1000)
+    assert team.choose() == 4
 
 
 def test_activity_that_changes_is_noticed():
     team = Team(None)
     assert run(team, {1: 1e-3, 2: 2e-3})[-1] == 1
-    later = [threads for _ in range(8) for threads in run(team, {1: 4e-3, 2: 2e-3, 4: 1.5e-3, 8: 1e-3})]
+    later = [threads for _ in range(16) for threads in run(team, {1: 4e-3, 2: 2e-3, 4: 1.5e-3, 8: 1e-3})]
     assert later[-1] == 8
+
+
+def test_other_numbers_are_tried_seldom():
+    team = Team(None)
+    chosen = [threads for _ in range(10) for threads in run(team, {1: 1e-3, 2: 2e-3})]
+    assert 4 <= chosen.count(2) <= 10
 
 
 def test_a_number_that_was_asked_for_is_kept():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 
 from numba import config
 
@@ -12,8 +13,11 @@ _SHORTEST_BLOCK = 20e-6
 _SHORTEST_TURN = 2e-3
 #: What more threads have to gain to be worth their cores.
 _GAIN = 0.95
-#: Turns after which the choice is looked at again: activity changes.
-_TRUST = 64
+#: Turns by which a number of threads is judged: its shortest of the latest ones, as the machine's other work only ever
+#: adds time. It is tried so often before it is judged at all, as the first turn on cold caches tells little.
+_JUDGED_BY, _TRIALS = 4, 2
+#: Turns after which another number is tried again: activity changes, and so does what else the machine does.
+_TRUST = 32
 
 
 def available_threads() -> int:
@@ -40,31 +44,30 @@ class Team:
         self.fixed = threads
         most = available_threads()
         self._candidates = sorted({most, *(1 << k for k in range(most.bit_length()))})
-        self._seconds: dict[int, float] = {}
+        self._seconds: dict[int, deque[float]] = {each: deque(maxlen=_JUDGED_BY) for each in self._candidates}
         self._turns = 0
 
     def choose(self) -> int:
         """Threads for the next turn."""
         if self.fixed is not None:
             return self.fixed
-        tried = [each for each in self._candidates if each in self._seconds]
-        if not tried or self._seconds[1] < _SHORTEST_BLOCK:
+        judged = [each for each in self._candidates if len(self._seconds[each]) >= _TRIALS]
+        if not judged or min(self._seconds[1]) < _SHORTEST_BLOCK:
             return 1
         best = 1
-        for each in tried:
-            if self._seconds[each] < _GAIN * self._seconds[best]:
+        for each in judged:
+            if min(self._seconds[each]) < _GAIN * min(self._seconds[best]):
                 best = each
-        untried = self._candidates[len(tried) :]
-        return untried[0] if untried and best == tried[-1] else best
+        following = self._candidates[len(judged) : len(judged) + 1]
+        if following and best == judged[-1]:
+            return following[0]
+        others = [each for each in judged if each != best]
+        if others and self._turns and self._turns % _TRUST == 0:
+            return others[self._turns // _TRUST % len(others)]
+        return best
 
     def took(self, threads: int, seconds: float, blocks: float) -> None:
         """Tells how long a turn of so many blocks took."""
-        if seconds < _SHORTEST_TURN:
-            return
-        self._turns += 1
-        if self._turns % _TRUST == 0:
-            self._seconds.clear()
-        else:
-            # the machine's other work only ever adds time, so the shortest is the truest
-            found = seconds / max(1.0, blocks)
-            self._seconds[threads] = min(found, self._seconds.get(threads, found))
+        if seconds >= _SHORTEST_TURN and threads in self._seconds:
+            self._turns += 1
+            self._seconds[threads].append(seconds / max(1.0, blocks))
