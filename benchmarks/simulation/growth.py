@@ -56,9 +56,11 @@ def network(size: int, kind: str = SYNAPSES[0], seed: int = 1, in_degree: int = 
 
 
 def cost(size: int) -> dict[str, Any]:
-    """Seconds of a size on one and two threads."""
+    """Seconds of a size on one thread, and on as many as pay."""
     import time
 
+    # kernels are compiled, or found compiled, outside of what is timed
+    network(100).run(1e-3)
     started = time.perf_counter()
     made = network(size)
     made.engine()
@@ -66,11 +68,12 @@ def cost(size: int) -> dict[str, Any]:
     made.run(20e-3, threads=1)
     seconds = min(1.0, 2e4 / size) if size < 1e6 else 0.02
     found: dict[str, Any] = {"neurons": size, "synapses": size * IN_DEGREE, "build_s": built, "biological_s": seconds}
-    for threads in (1, 2):
-        runs = [made.run(seconds, threads=threads) for _ in range(3)]
+    for name, threads in (("one", 1), ("chosen", None)):
+        runs = [made.run(seconds, threads=threads) for _ in range(4)]
         best = min(runs, key=lambda run: run["run_seconds"])
-        found[f"wall_per_s_{threads}"] = best["run_seconds"] / seconds
-        found[f"cpu_per_s_{threads}"] = best["run_cpu_seconds"] / seconds
+        found[f"wall_per_s_{name}"] = best["run_seconds"] / seconds
+        found[f"cpu_per_s_{name}"] = best["run_cpu_seconds"] / seconds
+        found[f"threads_{name}"] = best["threads"]
         found["rate_hz"] = best["spikes"] / seconds / size
     found["peak_mb"] = _peak_bytes() / 1e6
     return found
@@ -172,16 +175,18 @@ def _text(results: dict[str, Any]) -> str:
             f"{each['synapses']:,}",
             f"{each['rate_hz']:.1f}",
             f"{each['build_s']:.2f}",
-            f"{each['cpu_per_s_1']:.3f}",
-            f"{each['wall_per_s_1']:.3f}",
-            f"{each['wall_per_s_2']:.3f}",
-            f"{each['wall_per_s_1'] / each['wall_per_s_2']:.2f}",
+            f"{each['cpu_per_s_one']:.3f}",
+            f"{each['wall_per_s_one']:.3f}",
+            f"{each['wall_per_s_chosen']:.3f}",
+            str(each["threads_chosen"]),
+            f"{each['wall_per_s_one'] / each['wall_per_s_chosen']:.2f}",
             f"{each['peak_mb']:.0f}",
         ]
         for each in results["sizes"]
     ]
     kinds = [[each["synapses"], f"{each['process_bytes_a_synapse']:.1f}"] for each in results["memory"]]
-    header = ["neurons", "synapses", "Hz", "build, s", "CPU s a s", "wall s a s", "two threads", "gain", "peak, MB"]
+    header = ["neurons", "synapses", "Hz", "build, s", "CPU s a s", "wall s a s", "as many as pay", "threads"]
+    header += ["gain", "peak, MB"]
     lines = [
         "# What a simulation costs",
         "",
@@ -212,9 +217,8 @@ def draw(costs: list[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
     sizes = [each["neurons"] for each in costs]
-    for threads, marker in ((1, "o"), (2, "s")):
-        name = "one thread" if threads == 1 else "two threads"
-        axes.loglog(sizes, [each[f"wall_per_s_{threads}"] for each in costs], marker=marker, label=name)
+    for name, marker, label in (("one", "o", "one thread"), ("chosen", "s", "as many threads as pay")):
+        axes.loglog(sizes, [each[f"wall_per_s_{name}"] for each in costs], marker=marker, label=label)
     axes.loglog(sizes, [each["build_s"] for each in costs], ":", color="grey", label="build, once")
     axes.axhline(1, color="black", linewidth=0.6)
     axes.text(sizes[0], 1.1, "real time", fontsize=8)

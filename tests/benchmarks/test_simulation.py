@@ -138,8 +138,11 @@ def test_verdicts_and_players():
     assert speed.verdict(row) == "14: missed"
     assert speed.verdict(row | {"ratio_cpu": 14.1}) == "14: kept"
     assert speed.verdict(row | {"network": "microcircuit"}) == ""
-    gain = {"network": "brunel", "simulator": OURS, "threads": 1, "against_threads": 2, "ratio_wall": 1.4}
-    assert speed.verdict(gain) == "1.5: missed"
+    gain = {"network": "brunel", "simulator": OURS, "threads": 1, "against_threads": 2, "ratio_wall": 1.1}
+    turns = {"turns": {"ratio_wall": [1.0, 1.4, 1.6, 1.7]}, "machine_gain": [1.1, 1.9, 1.9, 1.9]}
+    assert speed.verdict(gain | turns) == "1.5: kept, 1.60 in 3 rounds"
+    assert speed.verdict(gain | turns | {"turns": {"ratio_wall": [2.0, 1.4, 1.4, 1.7]}}).startswith("1.5: missed, 1.40")
+    assert speed.verdict(gain | turns | {"machine_gain": [1.0] * 4}) == "1.5: the machine lent two cores in 0 rounds"
     assert speed.players([OURS, "nest", "genn"], 1) == [(OURS, 1), ("nest", 1), ("genn", 1)]
     assert speed.players([OURS, "nest", "genn"], 2) == [(OURS, 2), (OURS, 1), ("nest", 2)]
     assert set(speed.FLOORS) <= set(NETWORKS)
