@@ -12,6 +12,7 @@ from typing import Any
 TABLES: dict[str, dict[str, str]] = {
     "models": {
         "halsie": "spikelab.models.halsie:Halsie",
+        "convolutional_classifier": "spikelab.models.convolutional_classifier:ConvolutionalClassifier",
         "spiking_classifier": "spikelab.models.classifier:SpikingClassifier",
     },
     "datasets": {
@@ -21,6 +22,11 @@ TABLES: dict[str, dict[str, str]] = {
         "mnist": "spikelab.datasets.mnist:MNIST",
         "fashion_mnist": "spikelab.datasets.mnist:FashionMNIST",
         "notmnist": "spikelab.datasets.mnist:NotMNIST",
+    },
+    "rules": {
+        "bptt": "spikelab.learn.rules.bptt:BPTT",
+        "frozen": "spikelab.learn.rules.frozen:Frozen",
+        "lls": "spikelab.learn.rules.lls:LLS",
     },
     "neurons": {
         "if": "spikelab.neurons.integrate_and_fire:IF",

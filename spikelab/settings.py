@@ -57,6 +57,16 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """The learning rule: how a batch becomes gradients, which the optimiser then applies."""
+
+    name: str = "bptt"
+    """Registered rule; `spikelab info` lists them."""
+    options: dict[str, Option] = field(default_factory=dict)
+    """Options of the rule, one at a time: --rule.options.basis sine."""
+
+
+@dataclass(frozen=True)
 class Optimiser:
     """How gradients change the parameters."""
 
@@ -173,6 +183,8 @@ class Train:
     """The data set and its batches."""
     loss: Loss = field(default_factory=Loss)
     """The loss."""
+    rule: Rule = field(default_factory=Rule)
+    """The learning rule."""
     optimiser: Optimiser = field(default_factory=Optimiser)
     """The optimiser."""
     schedule: Schedule = field(default_factory=Schedule)

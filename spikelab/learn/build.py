@@ -1,14 +1,15 @@
 """From names and options to objects: data sets, models and tasks out of the registry."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
 from spikelab import registry
+from spikelab.learn.rules.rule import LearningRule
 from spikelab.learn.task import Task
-from spikelab.settings import Loss, Train
+from spikelab.settings import Loss, Rule, Train
 
 
 def build_dataset(name: str, split: str, options: Mapping[str, Any]) -> Any:
@@ -79,6 +80,31 @@ def transform_model(model: nn.Module, settings: Train, sample_shapes: Mapping[st
 def build_task(name: str, dataset: Any, loss: Loss) -> Task:
     """A registered task for the data set that is trained on."""
     return registry.load("tasks", name)(dataset, loss)
+
+
+def build_rule(
+    settings: Rule, model: nn.Module, task: Task, sample_shapes: Mapping[str, Sequence[int]]
+) -> LearningRule:
+    """A registered learning rule for a model.
+
+    Args:
+        settings: Its name and options.
+        model: With its weights, on its device.
+        task: Gives the loss.
+        sample_shapes: Name -> shape of each tensor of a sample.
+
+    Raises:
+        UnknownNameError: If there is no such rule.
+        ValueError: If it has no such option, refuses a value, or cannot train this model or task.
+    """
+    rule_type = registry.load("rules", settings.name)
+    known = [key for key in inspect.signature(rule_type).parameters if key not in ("model", "task", "sample_shapes")]
+    _check_options(settings.options, known, f"rule {settings.name!r}")
+    try:
+        rule: LearningRule = rule_type(model, task, sample_shapes, **settings.options)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rule {settings.name!r}: {error}") from error
+    return rule.to(next(model.parameters()).device)
 
 
 def options_from_data(name: str, dataset: Any, options: Mapping[str, Any]) -> dict[str, Any]:

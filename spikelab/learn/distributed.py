@@ -1,7 +1,7 @@
 """Several processes that train one model, started by torchrun; one process is the same thing with one rank."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,6 +49,18 @@ class Processes:
             there = tensor.to(self.device)  # nccl takes no tensor of the CPU
             torch.distributed.all_reduce(there)
             tensor.copy_(there)
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Make gradients the mean over the processes, in place, for rules that write them without a backward pass.
+
+        A parameter that one process has given a gradient must have one in all.
+        """
+        if self.world_size == 1:
+            return
+        for parameter in parameters:
+            if parameter.grad is not None:
+                torch.distributed.all_reduce(parameter.grad)
+                parameter.grad.div_(self.world_size)
 
     def average_buffers(self, model: nn.Module) -> None:
         """Make floating-point buffers (running statistics) the mean over the processes, in place.

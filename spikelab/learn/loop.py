@@ -28,6 +28,8 @@ from spikelab.learn.evaluate import evaluate
 from spikelab.learn.interrupt import TrainingInterrupted
 from spikelab.learn.loading import EvaluationBatches, TrainingBatches
 from spikelab.learn.logs import RunLog
+from spikelab.learn.rules.bptt import BPTT
+from spikelab.learn.rules.rule import LearningRule
 from spikelab.learn.run_folder import RunFolder
 from spikelab.learn.session import DivergedError, Session
 from spikelab.learn.task import Batch, Task
@@ -48,6 +50,7 @@ def fit(
     settings: Train,
     folder: RunFolder,
     processes: Processes | None = None,
+    rule: LearningRule | None = None,
 ) -> dict[str, Any]:
     """Train a model; go on from the folder's last checkpoint if there is one.
 
@@ -61,6 +64,7 @@ def fit(
         settings: Epochs, precision, clipping, how often to log, validate and save.
         folder: Exists already; gets the log and the checkpoints.
         processes: The processes that train together; one alone if left out.
+        rule: Makes gradients of a batch; backpropagation through time if left out.
 
     Returns:
         `epochs`, `steps`, `parameters`, the `best` validation (its epoch and figures), and the seconds taken.
@@ -70,7 +74,8 @@ def fit(
         TrainingInterrupted: After Ctrl-C or SIGTERM, when the checkpoint is written.
         CheckpointError: If a checkpoint is damaged, or the final one cannot be written.
     """
-    session = Session(model, task, optimiser, scheduler, settings, folder, processes or Processes())
+    rule = rule or BPTT(model, task, training.sample_shapes)
+    session = Session(model, task, optimiser, scheduler, settings, folder, processes or Processes(), rule)
     session.sample_shapes = training.sample_shapes
     if folder.last.exists():
         session.restore()
@@ -123,8 +128,7 @@ def train_step(session: Session, network: nn.Module, batch: Batch, stop: bool = 
     """
     settings, processes, progress = session.settings, session.processes, session.progress
     with torch.autocast(processes.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-        output = session.task.forward(network, batch)
-    total, weight = session.task.loss(output, batch)
+        total, weight = session.rule.measure(network, batch)
     sums = torch.tensor([total.item(), weight.item(), float(stop)], dtype=torch.float64)
     processes.add_up([sums])
     loss_sum, weight_sum, stops = sums.tolist()
@@ -133,8 +137,11 @@ def train_step(session: Session, network: nn.Module, batch: Batch, stop: bool = 
 
     session.optimiser.zero_grad(set_to_none=True)
     # DDP averages gradients over the processes; dividing by the mean weight makes that the gradient of the whole batch.
-    (total * (processes.world_size / max(weight_sum, _TINY))).backward()
-    used = [(name, p) for name, p in session.model.named_parameters() if p.grad is not None]
+    session.rule.write(processes.world_size / max(weight_sum, _TINY))
+    trained = [*session.model.named_parameters(), *session.rule.named_parameters()]
+    if not session.rule.backward_through_model:
+        processes.average_gradients([p for _, p in trained])
+    used = [(name, p) for name, p in trained if p.grad is not None]
     norm = nn.utils.get_total_norm([p.grad for _, p in used if p.grad is not None])
     if not norm.isfinite():
         bad = [name for name, p in used if p.grad is not None and not p.grad.isfinite().all()]

@@ -15,8 +15,13 @@ def decays(name: str, parameter: nn.Parameter) -> bool:
     return name.rsplit(".", 1)[-1].startswith("weight") and parameter.ndim >= 2
 
 
-def make_optimiser(model: nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
+def make_optimiser(model: nn.Module, settings: Optimiser, rule: nn.Module | None = None) -> torch.optim.Optimizer:
     """AdamW or SGD over the trainable parameters, in two groups: with and without weight decay.
+
+    Args:
+        model: What is trained.
+        settings: Kind, learning rate, weight decay, momentum.
+        rule: The learning rule, where it has parameters of its own; they do not decay.
 
     Raises:
         ValueError: If the model has nothing to train.
@@ -28,6 +33,7 @@ def make_optimiser(model: nn.Module, settings: Optimiser) -> torch.optim.Optimiz
         {"params": [p for name, p in trainable if decays(name, p)], "weight_decay": settings.weight_decay},
         {"params": [p for name, p in trainable if not decays(name, p)], "weight_decay": 0.0},
     ]
+    groups.append({"params": list(rule.parameters()) if rule is not None else [], "weight_decay": 0.0})
     groups = [group for group in groups if group["params"]]
     if settings.name == "adamw":
         return torch.optim.AdamW(groups, lr=settings.learning_rate)

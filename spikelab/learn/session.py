@@ -20,6 +20,7 @@ from spikelab.io.checkpoint import (
 )
 from spikelab.learn.distributed import Processes
 from spikelab.learn.early_stopping import BestScore
+from spikelab.learn.rules.rule import LearningRule
 from spikelab.learn.run_folder import RunFolder
 from spikelab.learn.seeds import random_states, restore_random_states
 from spikelab.learn.task import Batch, Task
@@ -62,6 +63,7 @@ class Session:
     """All that a training step depends on or changes.
 
     Attributes:
+        rule: What makes gradients of a batch.
         sample_shapes: Name -> shape of each tensor of a training sample.
         unwritten: Checkpoints that the disk has refused; they are tried again with the next one.
     """
@@ -73,6 +75,7 @@ class Session:
     settings: Train
     folder: RunFolder
     processes: Processes
+    rule: LearningRule
     progress: Progress = field(default_factory=Progress)
     sample_shapes: dict[str, list[int]] = field(default_factory=dict)
     unwritten: dict[Path, dict[str, Any]] = field(default_factory=dict)
@@ -104,6 +107,7 @@ class Session:
             return
         tree = {
             "model": self.model.state_dict(),
+            "rule": self.rule.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "random": states,
@@ -137,6 +141,7 @@ class Session:
                 f"resume with torchrun --nproc-per-node {len(tree['random'])}"
             )
         load_weights(self.model, tree["model"], path)
+        load_weights(self.rule, tree.get("rule", {}), path)
         load_optimiser(self.optimiser, tree["optimiser"], path)
         self.scheduler.load_state_dict(tree["scheduler"])
         best = BestScore(**tree["progress"].pop("best"))

@@ -12,6 +12,7 @@ from spikelab.io.checkpoint import load_checkpoint, load_weights
 from spikelab.learn.build import (
     build_dataset,
     build_model,
+    build_rule,
     build_task,
     check_model_options,
     options_from_data,
@@ -83,14 +84,15 @@ def train(settings: Train) -> dict[str, Any]:
         training = TrainingBatches(training_data, data, settings.seed, processes)
         transform_model(model, settings, training.sample_shapes)
         validation = EvaluationBatches(validation_data, data.validation_split, data.batch_size, data.workers, processes)
-        optimiser = make_optimiser(model, settings.optimiser)
-        scheduler = make_scheduler(optimiser, settings.schedule, training.steps_per_epoch, settings.epochs)
         task = build_task(settings.task, training_data, settings.loss)
+        rule = build_rule(settings.rule, model, task, training.sample_shapes)
+        optimiser = make_optimiser(model, settings.optimiser, rule)
+        scheduler = make_scheduler(optimiser, settings.schedule, training.steps_per_epoch, settings.epochs)
         if processes.is_main:
             if not resumed:
                 folder.create(settings)
             folder.note_start(settings, _step_of(folder))
-        result = fit(model, task, training, validation, optimiser, scheduler, settings, folder, processes)
+        result = fit(model, task, training, validation, optimiser, scheduler, settings, folder, processes, rule)
         if processes.is_main:
             folder.note_result(result)
         return result

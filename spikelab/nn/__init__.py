@@ -9,6 +9,7 @@ from spikelab.nn.code import rate_code as rate_code
 from spikelab.nn.code import regular_rate_code as regular_rate_code
 from spikelab.nn.code import spike_count as spike_count
 from spikelab.nn.code import spike_rate as spike_rate
+from spikelab.nn.connect import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from spikelab.nn.connect import AvgPool2d as AvgPool2d
 from spikelab.nn.connect import BatchNorm1d as BatchNorm1d
 from spikelab.nn.connect import BatchNorm2d as BatchNorm2d

@@ -73,6 +73,12 @@ class SumPool2d(AvgPool2d):
         super().__init__(kernel_size, stride, padding, divisor_override=1)
 
 
+class AdaptiveAvgPool2d(_OverTime, nn.AdaptiveAvgPool2d):
+    """Mean over as many parts of the picture as asked for, of ``torch.nn.AdaptiveAvgPool2d``, on [T, B, C, H, W]."""
+
+    _sample_dimensions = 3
+
+
 class MaxPool2d(_OverTime, nn.MaxPool2d):
     """Maximum over windows with ``torch.nn.MaxPool2d``'s arguments, on [T, B, C, H, W]."""
 

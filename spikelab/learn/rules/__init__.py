@@ -1,0 +1,1 @@
+"""Learning rules: how a batch becomes gradients. Any torch optimiser then applies them."""
