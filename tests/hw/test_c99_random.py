@@ -171,6 +171,6 @@ def test_random_networks(seed, flags, tmp_path_factory):
 
 @pytest.mark.slow
 @given(seed=st.integers(0, 2**32), flags=st.sampled_from(FLAGS))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_many_random_networks(seed, flags, tmp_path_factory):
     check(seed, flags, tmp_path_factory.mktemp("c99"))

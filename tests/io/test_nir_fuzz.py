@@ -182,7 +182,7 @@ def test_changed_structure(seeds, tmp_path_factory, seed, changes):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:Casting complex:UserWarning")
-@settings(max_examples=2000, **QUIET)
+@settings(max_examples=800, **QUIET)
 @given(st.integers(0, 99), CHANGES)
 def test_changed_structure_at_length(seeds, tmp_path_factory, seed, changes):
     run_structural(seeds, tmp_path_factory.getbasetemp(), seed, changes)

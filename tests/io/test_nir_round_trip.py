@@ -210,7 +210,7 @@ def test_every_spike_survives_the_file(tmp_path_factory, made):
 
 
 @pytest.mark.slow
-@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(networks())
 def test_every_spike_survives_the_file_at_length(tmp_path_factory, made):
     check(*made, tmp_path_factory.getbasetemp() / "round_trip.nir")
