@@ -115,7 +115,8 @@ class NumbaSimulation:
     def _turn(self, team: Team, goal: int) -> int:
         """Runs until Python is needed again, and gives the monitors what there is; returns the number of spikes."""
         threads = team.choose()
-        if threads != self._threads:
+        # a block runs before anyone looks whether the next one fits: what a log keeps for long delays must leave room
+        if threads != self._threads or any(log.crowded(self.steps_done) for log in self._logs.values()):
             self._plan(threads)
         first = self.steps_done
         room = min(log.start + log.steps for log in self._logs.values()) if self._logs else goal
@@ -174,7 +175,8 @@ class NumbaSimulation:
         }
         for name, population in self.network.populations.items():
             start, steps, neurons = carried.get(name, (self.steps_done, np.zeros(0, np.int64), np.zeros(0, np.int32)))
-            room = max(_FEWEST_SPIKES, 2 * int(self._most(name).max())) + len(steps)
+            # what is carried, and at least one block, each fill half of it at most
+            room = max(_FEWEST_SPIKES, 2 * int(self._most(name).max())) + 2 * len(steps)
             log = SpikeLog(population.size, threads, MOST_STEPS + self._history(name), room, start)
             log.write(start, steps, neurons, self.steps_done)
             self._logs[name] = log

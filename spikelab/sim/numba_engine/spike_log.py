@@ -63,6 +63,10 @@ class SpikeLog:
         edges = self.offsets[:, first - self.start : last - self.start + 1]
         return np.diff(edges, axis=1).sum(axis=0)
 
+    def crowded(self, reached: int) -> bool:
+        """Whether the spikes of the steps up to ``reached`` fill more than half of what a thread has room for."""
+        return int(self.offsets[:, reached - self.start].max()) > self.capacity // 2
+
     def roll(self, start: int, reached: int) -> None:
         """Forgets the steps before ``start``; those up to ``reached`` are kept."""
         when, who = self.read(start, reached)

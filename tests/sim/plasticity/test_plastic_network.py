@@ -6,6 +6,7 @@ import pytest
 from spikelab import registry, sim
 from spikelab.sim import Plasticity
 from spikelab.sim.examples.brunel import brunel
+from spikelab.sim.numba_engine import simulation
 
 PAIR = {"a_plus": 0.05, "a_minus": 0.06}
 
@@ -127,6 +128,33 @@ def test_weights_are_recorded_without_changing_anything():
     np.testing.assert_allclose(chosen.times, np.arange(1, 41) * 1e-3)
     assert (every.weights[:, [0, 5, 7]] == chosen.weights[9::10]).all()
     assert (chosen.weights[-1] == watched.weights(again)[[0, 5, 7]]).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_more_spikes_on_their_way_than_a_log_had_room_for(monkeypatch, threads):
+    """Blocks are of one step, but a plastic projection needs the spikes of the last two hundred."""
+
+    def run():
+        steps, size = 300, 200
+        net = sim.Network(dt=1e-4)
+        when, who = np.repeat(np.arange(1, steps + 1), size), np.tile(np.arange(size), steps)
+        senders = net.source("senders", size, sim.SpikeArray(when * 1e-4, who))
+        receptors = {"silent": sim.Receptor("exponential_current", tau_syn=1e-3)}
+        cells = net.population("cells", 100, "lif", receptors=receptors, v_threshold=1e3)
+        wiring = sim.FixedProbability(0.3)
+        net.projection(senders, cells, wiring, receptor="silent", weight=0.5, delay=20e-3, plasticity=quick("hebbian"))
+        net.projection(senders, cells, wiring, receptor="silent", weight=0.1, delay=1e-4)
+        recorded = net.record_spikes(senders)
+        net.run(0.03, threads=threads)
+        logs = net.engine()._logs.values()
+        assert all(log.offsets.max() <= log.capacity for log in logs)
+        return recorded.times, recorded.neurons, net.state(cells, "i_silent")
+
+    ample = run()
+    assert ample[0].size > 59_000
+    monkeypatch.setattr(simulation, "_FEWEST_SPIKES", 1)
+    for wanted, found in zip(ample, run(), strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize("delay", [0.3e-3, 12e-3])
