@@ -124,7 +124,9 @@ def _by_rejection(random_bits, mean, wanted, factorials):
         side = 0.5 - tl.abs(u)
         count = tl.floor((2.0 * a / side + b) * u + mean + 0.43)
         at_once = (side >= 0.07) & (v <= accepted)
-        possible = (count >= 0.0) & ((side >= 0.013) | (v <= side))
+        # beyond the kept factorials, the last one would stand for a larger one and let the count pass
+        kept = (count >= 0.0) & (count <= _LAST_FACTORIAL)
+        possible = kept & ((side >= 0.013) | (v <= side))
         height = tl.log(v * inverse_alpha / (a / (side * side) + b))
         place = tl.minimum(tl.maximum(count, 0.0), _LAST_FACTORIAL).to(tl.int64)
         below = height <= count * logarithm - mean - tl.load(factorials + place)

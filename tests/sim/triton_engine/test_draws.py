@@ -116,3 +116,14 @@ def test_poisson_counts_of_each_mean(device, key):
     found = drawn(device, draw_of_mean, key, np.float64, *tables, REJECTION=True)
     np.testing.assert_array_equal(found, expected)
     assert abs(expected[-100:].sum() / mean[SIZE - 100 : SIZE].sum() - 1) < 0.02
+
+
+def test_counts_beyond_the_kept_factorials_are_not_accepted(device):
+    """The first candidate of neuron 501 under this key is 3649, of a mean of 1000."""
+    key, mean = stream_key(751, 77), np.full(-(-SIZE // LANES) * LANES, 1000.0)
+    expected = np.array(
+        [poisson_of_mean(np.uint64(bits(key, np.uint64(item), STEP)), mean[item]) for item in range(SIZE)], float
+    )
+    tables = mean, np.exp(-mean), -np.expm1(-mean), poisson.log_factorials()
+    found = drawn(device, draw_of_mean, key, np.float64, *tables, REJECTION=True)
+    np.testing.assert_array_equal(found, expected)
