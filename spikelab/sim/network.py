@@ -25,7 +25,8 @@ class Network(Declaration):
     """Populations of neurons, their projections, what drives them and what is recorded.
 
     Build it, record, ``run``; run again to go on. Quantities are numbers in SI units, quantities with units
-    (``20 * ms``) or text (``"20 ms"``).
+    (``20 * ms``) or text (``"20 ms"``). Between runs states and modulators can be set; parameters, inputs and weights
+    stay as they were declared (a current that changes is a ``StepCurrent``).
 
     Args:
         dt: time step.
@@ -143,7 +144,11 @@ class Network(Declaration):
         ] = found
 
     def weights(self, projection: Projection) -> np.ndarray:
-        """The weights of a projection as they are now, float64 [synapses], in the order of ``synapses``."""
+        """The weights of a projection as they are now, float64 [synapses], in the order of ``synapses``; a copy.
+
+        To go on with what was learned but without learning, or with other weights, build a network with the wiring
+        ``Explicit(senders, targets)`` of ``synapses`` and give it the weights.
+        """
         synapses = self.synapses(projection)
         now = synapses.weights if self._engine is None else self._engine.weights(projection.number)
         return np.array(np.broadcast_to(now, synapses.count), float)
