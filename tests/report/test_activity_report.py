@@ -7,8 +7,8 @@ from activity_samples import clocks, poisson_trains
 
 from spikelab import sim
 from spikelab.report.activity import SpikeTrains, activity_report, count_synapses, weight_matrix
+from spikelab.report.activity.network_groups import divided_groups, group_names
 from spikelab.report.activity.source import recorded
-from spikelab.report.activity.synapse_counts import divided_groups
 from spikelab.sim.plasticity.choice import Plasticity
 
 pytest.importorskip("elephant")
@@ -92,14 +92,14 @@ def test_report_of_a_network(tmp_path):
     network.record_weights(network.projections[0], every=0.05)
     network.run(0.3)
     result = activity_report(network, tmp_path)
-    assert list(result["groups"]) == ["cells[0:80]", "cells[80:100]"]
+    assert list(result["groups"]) == ["excitatory cells", "inhibitory cells"]
     assert sum(each["spikes"] for each in result["groups"].values()) == len(spikes) > 0
     assert result["stop"] == pytest.approx(0.3)
     names = {name.rpartition("/")[2] for name in result["files"]}
     assert {"rates.png", "states_0.png", "weights_0.png", "synapses.png", "weight_matrix.png"} <= names
     named = recorded(network, groups={"inhibitory": cells[80:]}).spikes
     assert {name: len(trains) for name, trains in named.items()} == {
-        "inhibitory": result["groups"]["cells[80:100]"]["spikes"]
+        "inhibitory": result["groups"]["inhibitory cells"]["spikes"]
     }
     alone = recorded([spikes], stop=network.time).spikes
     assert {name: len(trains) for name, trains in alone.items()} == {"cells": len(spikes)}
@@ -129,7 +129,7 @@ def test_synapses_counts_every_synapse_once():
     network, _ = small_network()
     assert [str(group) for group in divided_groups(network)] == ["cells[0:80]", "cells[80:100]", "source"]
     found = count_synapses(network, {"source": "noise"})
-    assert found.names == ("cells[0:80]", "cells[80:100]", "noise")
+    assert found.names == ("excitatory cells", "inhibitory cells", "noise")
     matrix = weight_matrix(network)
     present = np.isfinite(matrix)
     blocks = [slice(0, 80), slice(80, 100), slice(100, 110)]
@@ -138,7 +138,7 @@ def test_synapses_counts_every_synapse_once():
         np.testing.assert_array_equal(found.in_degrees[row], present[:, senders].sum(axis=0))
         for column, targets in enumerate(blocks):
             assert found.counts[row, column] == present[senders, targets].sum()
-            assert found.totals[row, column] == pytest.approx(np.nansum(matrix[senders, targets]))
+            assert found.excitatory[row, column] == (matrix[senders, targets] > 0).sum()
     assert found.densities[0, 0] == pytest.approx(0.2, abs=0.02)
     assert found.densities[2, 1] == 0
 
@@ -155,7 +155,45 @@ def test_synapses_with_weights_for_each_synapse_and_several_synapses_of_a_pair()
     assert matrix[3, 2] == pytest.approx(2e-3)  # 3 mV and -1 mV
     found = count_synapses(network)
     assert found.counts.sum() == 5
-    assert found.totals.sum() == pytest.approx(np.nansum(matrix))
+    assert found.excitatory.sum() == 3
+    assert np.nansum(matrix) == pytest.approx(4e-3)
+
+
+def conductances(reversal):
+    """Eight neurons, the last two of which act through a conductance with that reversal potential."""
+    network = sim.Network()
+    receptors = {
+        "fast": sim.Receptor("exponential_conductance", tau_syn=5e-3, reversal=0.0),
+        "slow": sim.Receptor("exponential_conductance", tau_syn=10e-3, reversal=reversal),
+    }
+    cells = network.population("cells", 8, "lif_membrane", v_threshold=-50e-3, receptors=receptors)
+    for group, receptor in ((cells[:6], "fast"), (cells[6:], "slow")):
+        network.projection(group, cells, sim.AllToAll(), receptor=receptor, weight=1e-9, delay=1e-3)
+    return network
+
+
+def test_a_conductance_inhibits_where_its_reversal_potential_lies_below_threshold():
+    network = conductances(-80e-3)
+    found, matrix = count_synapses(network), weight_matrix(network)
+    assert found.names == ("excitatory cells", "inhibitory cells")
+    np.testing.assert_array_equal(found.excitatory, found.counts * [[1], [0]])
+    np.testing.assert_allclose(matrix, np.repeat([[1e-9], [-1e-9]], [6, 2], axis=0) * np.ones(8))
+    # between rest and threshold it still inhibits, above it excites; one potential for each neuron
+    assert group_names(conductances(-60e-3))["cells[6:8]"] == "inhibitory cells"
+    assert group_names(conductances(np.full(8, -40e-3)))["cells[6:8]"] == "cells[6:8]"
+
+
+def test_names_of_groups():
+    network = sim.Network()
+    cells = network.population("cells", 9, "lif_membrane", receptors={"spikes": sim.Receptor("delta")})
+    for part, weight in ((cells[:3], 1e-3), (cells[3:5], sim.Uniform(-1e-3, 1e-3)), (cells[5:8], -1e-3)):
+        network.projection(part, cells, sim.AllToAll(), receptor="spikes", weight=weight, delay=1e-3)
+    assert group_names(network) == {
+        "cells[0:3]": "excitatory cells",
+        "cells[3:5]": "cells[3:5]",  # both
+        "cells[5:8]": "inhibitory cells",
+        "cells[8:9]": "cells[8:9]",  # neither
+    }
 
 
 @pytest.mark.shared

@@ -54,7 +54,7 @@ def activity_report(
         start: seconds from which on spikes count, to leave out a warm-up; the beginning by default.
         stop: seconds up to which; the end by default. Monitors without their network need it.
         groups: of a network or its monitors: name -> population or range of one. By default a population is divided
-            where projections begin or end, such as into excitatory and inhibitory neurons.
+            where projections begin or end, and a part that only excites is called "excitatory cells".
         title: of the page.
         seed: of the draw of neurons whose pairs are correlated.
 

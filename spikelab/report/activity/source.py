@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spikelab.report.activity.groups import named_groups
+from spikelab.report.activity.network_groups import covers, divided_groups, group_names
 from spikelab.report.activity.spike_trains import SpikeTrains
-from spikelab.report.activity.synapse_counts import divided_groups
 
 if TYPE_CHECKING:
     from spikelab.sim.monitors import Monitor, RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
@@ -41,7 +41,7 @@ def recorded(
     """Brings everything that a report may be made of into one form.
 
     The monitor of a population whose projections leave from, or reach, parts of it is divided into these parts: such as
-    its excitatory and its inhibitory neurons.
+    its excitatory and its inhibitory neurons, which are then called so (``group_names``).
 
     Args:
         source: a network, a sequence of monitors, spike trains, or name -> spike trains.
@@ -76,7 +76,9 @@ def recorded(
     begin = 0.0 if start is None else float(start)
     spiking = [each for each in monitors if isinstance(each, SpikeMonitor)]
     if groups is None:
-        groups = {str(part): part for each in spiking for part in _parts(each.group, network)}
+        names = {} if network is None else group_names(network)
+        parts = [part for each in spiking for part in _parts(each.group, network)]
+        groups = {names.get(str(part), str(part)): part for part in parts}
     spikes = {}
     for name, choice in groups.items():
         group = as_group(choice, f"groups: {name}")
@@ -105,22 +107,14 @@ def _parts(group: Group, network: Network | None) -> list[Group]:
     """What projections divide a group into, or the group itself."""
     if network is None:
         return [group]
-    inside = [each for each in divided_groups(network) if each.size and _covers(group, each)]
+    inside = [each for each in divided_groups(network) if each.size and covers(group, each)]
     return inside if sum(each.size for each in inside) == group.size and inside else [group]
-
-
-def _covers(group: Group, part: Group) -> bool:
-    return (
-        part.population is group.population
-        and group.first <= part.first
-        and part.first + part.size <= group.first + group.size
-    )
 
 
 def _spikes_of(group: Group, monitors: Sequence[SpikeMonitor], start: float, stop: float) -> SpikeTrains | None:
     """The spikes of a group, from the first monitor that has them all."""
     for monitor in monitors:
-        if _covers(monitor.group, group):
+        if covers(monitor.group, group):
             first = group.first - monitor.group.first
             return SpikeTrains.from_monitor(monitor, stop, start).select(slice(first, first + group.size))
     return None

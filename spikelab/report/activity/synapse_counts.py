@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spikelab.report.activity.network_groups import divided_groups, group_names, receptor_sign
+
 if TYPE_CHECKING:
     from spikelab.sim.network import Network
-    from spikelab.sim.population import Group
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,10 +20,10 @@ class SynapseCounts:
     """The synapses of a network between groups that its projections do not divide further.
 
     Attributes:
-        names: of the groups, such as "cells[0:3200]".
+        names: of the groups, such as "excitatory cells".
         sizes: neurons of each, int64 [groups].
         counts: synapses from group (row) to group (column), int64 [groups, groups].
-        totals: sum of their weights, float64 [groups, groups].
+        excitatory: how many of them excite, int64 [groups, groups]; a weight of 0 counts as its receptor's others.
         in_degrees: of each group, synapses on each neuron, [size].
         out_degrees: of each group, synapses of each neuron, [size].
     """
@@ -30,7 +31,7 @@ class SynapseCounts:
     names: tuple[str, ...]
     sizes: np.ndarray
     counts: np.ndarray
-    totals: np.ndarray
+    excitatory: np.ndarray
     in_degrees: tuple[np.ndarray, ...]
     out_degrees: tuple[np.ndarray, ...]
 
@@ -41,37 +42,27 @@ class SynapseCounts:
         return np.divide(self.counts, pairs, out=np.zeros(pairs.shape), where=pairs > 0)
 
 
-def divided_groups(network: Network) -> list[Group]:
-    """The populations, each divided wherever a projection begins or ends at a part of it."""
-    cuts = {name: {0, population.size} for name, population in network.populations.items()}
-    for projection in network.projections:
-        for group in (projection.source, projection.target):
-            cuts[group.population.name] |= {group.first, group.first + group.size}
-    groups = []
-    for name, population in network.populations.items():
-        edges = sorted(cuts[name])
-        groups += [population[first:last] for first, last in pairwise(edges)]
-    return groups
-
-
 def count_synapses(network: Network, titles: Mapping[str, str] | None = None) -> SynapseCounts:
-    """Counts the synapses of all projections; weights are those at the beginning.
+    """Counts the synapses of all projections; whether they excite is told from the weights at the beginning.
 
     Args:
         network: built; it need not have run.
-        titles: other names for groups, such as ``{"cells[0:3200]": "excitatory"}``.
+        titles: other names for groups, such as ``{"cells[0:3200]": "pyramidal"}``. By default a part of a population
+            that only excites, or only inhibits, is called so.
     """
+    names = group_names(network) | dict(titles or {})
     groups = divided_groups(network)
     populations = network.populations.values()
     offsets = dict(zip(network.populations, np.cumsum([0, *(p.size for p in populations)]), strict=False))
     neurons = sum(population.size for population in populations)
     bounds = [int(offsets[group.population.name]) + group.first for group in groups] + [neurons]
     counts = np.zeros((len(groups), len(groups)), np.int64)
-    totals = np.zeros(counts.shape)
+    excitatory = np.zeros_like(counts)
     into, out = np.zeros(neurons, np.int64), np.zeros(neurons, np.int64)
     for projection in network.projections:
         synapses = network.synapses(projection)
-        starts, weights = synapses.connectivity.starts, np.asarray(synapses.weights)
+        starts = synapses.connectivity.starts
+        excites = (np.asarray(synapses.weights) >= 0) == (receptor_sign(projection) > 0)
         first = int(offsets[projection.source.population.name]) + projection.source.first
         target_offset = int(offsets[projection.target.population.name])
         out[first : first + starts.size - 1] += np.diff(starts)
@@ -83,18 +74,18 @@ def count_synapses(network: Network, titles: Mapping[str, str] | None = None) ->
             reached = np.bincount(synapses.connectivity.targets[part], minlength=0)
             into[target_offset : target_offset + reached.size] += reached
             per_group = _summed(reached, target_offset, bounds)
-            counts[row] += per_group.astype(np.int64)
-            if weights.ndim:
-                heavy = np.bincount(synapses.connectivity.targets[part], weights[part])
-                totals[row] += _summed(heavy, target_offset, bounds)
-            else:
-                totals[row] += float(weights) * per_group
+            counts[row] += per_group
+            if excites.ndim:
+                exciting = np.bincount(synapses.connectivity.targets[part][excites[part]], minlength=0)
+                excitatory[row] += _summed(exciting, target_offset, bounds)
+            elif excites:
+                excitatory[row] += per_group
     pieces = [slice(begin, end) for begin, end in pairwise(bounds)]
     return SynapseCounts(
-        tuple((titles or {}).get(str(group), str(group)) for group in groups),
+        tuple(names.get(str(group), str(group)) for group in groups),
         np.array([group.size for group in groups], np.int64),
         counts,
-        totals,
+        excitatory,
         tuple(into[piece] for piece in pieces),
         tuple(out[piece] for piece in pieces),
     )
@@ -103,6 +94,7 @@ def count_synapses(network: Network, titles: Mapping[str, str] | None = None) ->
 def weight_matrix(network: Network) -> np.ndarray:
     """Sum of the weights of all synapses from neuron (row) to neuron (column), float64 [neurons, neurons].
 
+    Conductances that inhibit count as negative, though their weights are not.
     Neurons are numbered through the populations in order of declaration; pairs without a synapse are NaN. For small
     networks: the matrix has neurons squared entries.
     """
@@ -115,12 +107,12 @@ def weight_matrix(network: Network) -> np.ndarray:
         senders = offsets[projection.source.population.name] + projection.source.first + synapses.senders()
         targets = offsets[projection.target.population.name] + synapses.connectivity.targets.astype(np.int64)
         matrix[senders, targets] = np.nan_to_num(matrix[senders, targets])
-        np.add.at(matrix, (senders, targets), synapses.weights)
+        np.add.at(matrix, (senders, targets), receptor_sign(projection) * np.asarray(synapses.weights))
     return matrix
 
 
 def _summed(per_target: np.ndarray, offset: int, bounds: list[int]) -> np.ndarray:
-    """Sums over the groups of values of the targets of one population, float64 [groups]."""
-    running = np.concatenate([[0.0], np.cumsum(per_target, dtype=np.float64)])
+    """Sums over the groups of counts of the targets of one population, int64 [groups]."""
+    running = np.concatenate([[0], np.cumsum(per_target, dtype=np.int64)])
     places = np.clip(np.asarray(bounds) - offset, 0, per_target.size)
     return np.diff(running[places])

@@ -48,7 +48,7 @@ def draw_synapses(counts: SynapseCounts, path: str | Path | None = None) -> Any:
     total = int(counts.counts.sum())
     caption(figure, [
         f"{whole(total)} synapses among {whole(int(counts.sizes.sum()))} neurons.",
-        "Density: synapses over pairs of neurons. Blue: mean weight above 0, orange: below." if total else "",
+        "Density: synapses over pairs of neurons. Blue: most of them excite, orange: inhibit." if total else "",
     ])  # fmt: skip
     return write_figure(figure, path)
 
@@ -106,7 +106,7 @@ def _draw_blocks(figure: Any, axes: Any, counts: SynapseCounts) -> None:
         say_nothing_there(axes, "no synapses")
         axes.set(xticks=[], yticks=[])
         return
-    signed = np.where(counts.totals < 0, -densities, densities)
+    signed = np.where(2 * counts.excitatory < counts.counts, -densities, densities)
     axes.imshow(
         np.where(counts.counts > 0, signed / top, np.nan), cmap=_diverging(), vmin=-1.15, vmax=1.15, aspect="auto"
     )
