@@ -30,7 +30,7 @@ class SpikeLog:
         capacity: spikes that each thread has room for.
         identities: int32 [threads, capacity], neurons that spiked.
         offsets: int64 [threads, steps + 1].
-        header: what kernels read: see ``HEADER``.
+        header: what kernels read, int64 [6]: the addresses and numbers of the entries below.
     """
 
     #: Entries of the header.
@@ -69,13 +69,16 @@ class SpikeLog:
 
     def roll(self, start: int, reached: int) -> None:
         """Forgets the steps before ``start``; those up to ``reached`` are kept."""
-        when, who = self.read(start, reached)
-        self.write(start, when, who, reached)
+        from_, to = start - self.start, reached - self.start
+        for thread in range(self.threads):
+            edges = self.offsets[thread, from_ : to + 1].copy()
+            self.identities[thread, : edges[-1] - edges[0]] = self.identities[thread, edges[0] : edges[-1]].copy()
+            self.offsets[thread, : edges.size] = edges - edges[0]
+        self._begin_at(start)
 
     def write(self, start: int, steps: np.ndarray, neurons: np.ndarray, reached: int) -> None:
         """Fills the log with the given spikes, ordered by step, of the steps from ``start`` to ``reached``."""
-        self.start = start
-        self.header[self.START] = start
+        self._begin_at(start)
         edges = bounds(self.size, self.threads)
         for thread in range(self.threads):
             mine = (neurons >= edges[thread]) & (neurons < edges[thread + 1])
@@ -83,6 +86,9 @@ class SpikeLog:
             self.offsets[thread, 0] = 0
             self.offsets[thread, 1 : reached - start + 1] = np.cumsum(count)
             self.identities[thread, : mine.sum()] = neurons[mine]
+
+    def _begin_at(self, start: int) -> None:
+        self.start = self.header[self.START] = start
 
 
 # LLVM inlines it; when Numba did (inline="always"), the loop was lost in a kernel that draws flags before
