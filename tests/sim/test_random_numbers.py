@@ -11,6 +11,7 @@ from spikelab.sim.random_numbers import (
     fill_normal,
     fill_poisson,
     fill_uniform,
+    limits,
     poisson_of_mean,
     poisson_table,
     step_key,
@@ -150,6 +151,12 @@ class TestBits:
     def test_scalar_uniform_is_that_of_the_filled_array(self):
         key = stream_key(4, 5)
         np.testing.assert_array_equal(_many_uniforms(key, 100), _uniform(step_key(key, 5), count=100))
+
+
+def test_limits_of_probabilities():
+    found = limits(np.array([[0.0, 2.0**-64], [0.5, 1.0]]))
+    assert found.dtype == np.uint64
+    assert found.tolist() == [[0, 1], [2**63, 2**64 - 2**11]]
 
 
 class TestUniform:

@@ -10,6 +10,7 @@ from spikelab.sim.numba_engine.source_kernels import poisson_source_kernel, spik
 from spikelab.sim.numba_engine.spike_log import SpikeLog
 from spikelab.sim.numba_engine.table import operation
 from spikelab.sim.population import Population
+from spikelab.sim.random_numbers import limits
 from spikelab.sim.sources import SpikeArray
 
 
@@ -33,9 +34,7 @@ class SourceState:
             self._most_at_once = int(runs.max()) if self._steps.size else 1
         else:
             probability, self._width = source.checked(population.name, size, dt)
-            # 1.0 has no 64-bit image; one part in 2**64 is missed
-            limits = np.minimum(np.floor(probability * 2.0**64), np.nextafter(2.0**64, 0))
-            self._limits = np.ascontiguousarray(limits.astype(np.uint64))
+            self._limits = np.ascontiguousarray(limits(probability))
             self._flags = np.zeros(padded(size), np.uint8)
             self._most_at_once = 1
 

@@ -3,13 +3,15 @@
     key = stream_key(seed, stream)          # once
     fill_normal(out, step_key(key, step), first, count)       # in compiled code: a number for each item, at each step
 
-All functions are called from compiled code; ``stream_key``, ``step_key`` and those that fill arrays also from Python.
+``stream_key``, ``step_key`` and those that fill arrays are called from compiled code and from Python; ``limits`` and
+``poisson_table`` from Python alone; the others from compiled code.
 """
 
 from spikelab.sim.random_numbers.hashed_bits import (
     GENERATOR,
     bits,
     fill_uniform,
+    limits,
     step_key,
     stream_key,
     turned,
@@ -27,6 +29,7 @@ __all__ = [
     "fill_normal",
     "fill_poisson",
     "fill_uniform",
+    "limits",
     "poisson_of_mean",
     "poisson_table",
     "step_key",

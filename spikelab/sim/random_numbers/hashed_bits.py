@@ -112,6 +112,14 @@ def uniform(key: Any, item: Any, step: Any) -> Any:
     return unit_interval(bits(key, item, step))
 
 
+def limits(probability: np.ndarray) -> np.ndarray:
+    """The uint64 below which 64 random bits lie with a probability of 0 to 1; any shape.
+
+    That of 1 would be 2**64: the largest float64 below it stands for it, which misses one draw in 2**53.
+    """
+    return np.minimum(np.floor(probability * 2.0**64), np.nextafter(2.0**64, 0)).astype(np.uint64)
+
+
 @njit(nogil=True, cache=True)
 def fill_uniform(out: Any, key: Any, first: Any, count: Any) -> None:
     """Uniform draws of the open interval (0, 1) for the items ``first`` to ``first + count``.

@@ -8,6 +8,7 @@ import triton
 import triton.language as tl
 
 from spikelab.sim.population import Population
+from spikelab.sim.random_numbers import limits
 from spikelab.sim.sources import SpikeArray
 from spikelab.sim.triton_engine.clock import BASE, FIRST, STOP
 from spikelab.sim.triton_engine.device import LANES, Device
@@ -99,14 +100,13 @@ class SourceState:
             self._kernel, self._wide = copy_spikes, self._most_together(64)
         else:
             probability, width = source.checked(population.name, size, dt)
-            # 1.0 has no 64-bit image; one part in 2**64 is missed
-            limits = np.minimum(np.floor(probability * 2.0**64), np.nextafter(2.0**64, 0)).astype(np.uint64)
+            below = limits(probability)
             self._arguments = {
                 "key": device.tensor(np.array([key], np.uint64).view(np.int64)),
-                "limits": device.tensor(np.ascontiguousarray(limits).view(np.int64)),
+                "limits": device.tensor(np.ascontiguousarray(below).view(np.int64)),
                 "size": size,
-                "bins": limits.shape[0],
-                "columns": limits.shape[1],
+                "bins": below.shape[0],
+                "columns": below.shape[1],
                 "width": width,
             }
             self._kernel, self._wide = draw_spikes, size
