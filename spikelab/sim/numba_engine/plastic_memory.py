@@ -22,8 +22,6 @@ _ROOM = 32
 _LONGEST = 4096
 #: Epochs whose sums are kept.
 _EPOCHS = 16
-
-
 #: Numbers of 64 bits in a cache line.
 _LINE = 8
 

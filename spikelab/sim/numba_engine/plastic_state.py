@@ -43,7 +43,7 @@ class PlasticState:
         execution: how the rule is run: "snapshot" or "history".
         parts: the synapses, by delay.
         connectivity: who is connected now.
-        replaced: synapses that rewiring has replaced so far.
+        replaced: synapses that rewiring has replaced since this was built; a checkpoint does not hold it.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -67,9 +67,17 @@ class PopulationState:
             self.step, tuple(self._inputs.values()), tuple(values), self._shared_names, biased, str(dtype)
         )
 
-    def compile(self) -> None:
-        """Compiles the kernel now."""
-        self._kernel.address()
+    def step_for_own_loop(self) -> tuple[Any, tuple[Any, ...]]:
+        """The step as compiled code may call it, for loops that do more at each step than an engine can.
+
+        Returns:
+            (function, its arguments): ``function(*arguments)`` brings all neurons through one step. The arrays of
+            ``states`` are among the arguments, and the first slot of each ring, which the step empties; the first
+            argument tells who spiked, uint8 [padded size].
+        """
+        rows = [ring[0] for ring in self.rings.values()]
+        arguments = (self._flags, self._shared, *self._per_neuron, *self.states.values(), *rows)
+        return self._kernel.function(), (*arguments, padded(self.population.size))
 
     def most_in(self, steps: int) -> int:
         """Most spikes that a neuron can emit in so many steps."""

@@ -22,8 +22,3 @@ def operation(kernel: int, entries: Mapping[str, int | np.ndarray]) -> Operation
             raise AssertionError(f"{name}: a kernel needs an array in one piece")
     numbers = [each.ctypes.data if isinstance(each, np.ndarray) else int(each) for each in entries.values()]
     return Operation(kernel, np.array(numbers, np.int64), arrays)
-
-
-def places(*names: str) -> dict[str, int]:
-    """Name -> place in the table."""
-    return {name: place for place, name in enumerate(names)}
