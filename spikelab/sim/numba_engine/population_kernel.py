@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import indent
+from typing import Any
 
 from spikelab.kernels.emit import forward
 from spikelab.kernels.generated import load_generated
@@ -81,9 +82,15 @@ class PopulationKernel:
 
     def address(self) -> int:
         """Compiles the kernel, or finds it compiled, and returns where it is."""
-        source = self.source()
+        return int(self._module().enter.address)
+
+    def function(self) -> Any:
+        """The step over arrays, for other compiled code: see the arguments of ``run`` in the source."""
+        return self._module().run
+
+    def _module(self) -> Any:
         title = self.step.spec.title
-        return int(load_generated(source, f"the simulation step of the {title[0].lower()}{title[1:]}").enter.address)
+        return load_generated(self.source(), f"the simulation step of the {title[0].lower()}{title[1:]}")
 
     def source(self) -> str:
         """The kernel's module."""
