@@ -48,6 +48,15 @@ class ClassificationTask:
         Raises:
             ValueError: If the batch is empty, holds no images, or a label is no class.
         """
+        self.check(batch)
+        return model(batch["image"])
+
+    def check(self, batch: Batch) -> None:
+        """Refuse what cannot be classified.
+
+        Raises:
+            ValueError: If the batch is empty, holds no images, or a label is no class.
+        """
         for key in ("image", "label"):
             if key not in batch:
                 raise ValueError(
@@ -57,7 +66,6 @@ class ClassificationTask:
         if len(batch["label"]) == 0:
             raise ValueError("the batch is empty; a batch holds at least 1 sample")
         self._check_labels(batch["label"])
-        return model(batch["image"])
 
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cross-entropy summed over the samples, and their number (or the sum of their class weights).

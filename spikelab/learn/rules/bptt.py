@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -37,9 +38,14 @@ class BPTT(LearningRule):
 
     def signal_operations(self) -> float | None:
         """Every error goes down through the weights of the layer above, at every step; None for what is no chain."""
-        try:
-            chain = chain_of(self.model)
-        except UnsupportedError:
-            return None
-        steps, shapes = chain.shapes(self.sample_shapes)
-        return steps * backpropagated_operations(chain, shapes)
+        return chain_operations(self.model, self.sample_shapes)
+
+
+def chain_operations(model: nn.Module, sample_shapes: Mapping[str, Sequence[int]]) -> float | None:
+    """Multiply-accumulates of one sample by which errors go down a chain of layers; None for what is no chain."""
+    try:
+        chain = chain_of(model)
+    except UnsupportedError:
+        return None
+    steps, shapes = chain.shapes(sample_shapes)
+    return steps * backpropagated_operations(chain, shapes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -10,14 +12,16 @@ from spikelab.learn.task import Batch
 
 
 class Frozen(LocalRule):
-    """Trains the readout alone, by the task's loss."""
+    """Trains the readout alone, by the task's loss, through time."""
+
+    memory_grows_with_time: ClassVar[bool] = True
 
     def measure(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """The task's loss."""
         x = self.encode(batch)
         with torch.no_grad():
             for layer in self.chain.hidden:
-                x, _ = layer.answer(layer.charge(layer.arrive(x)))
+                x = layer.run(x)
         return self.measure_readout(x, batch)
 
     def signal_operations(self) -> float | None:

@@ -72,6 +72,19 @@ class Layer:
             return out, after
         return self.neurons(charge), {}
 
+    def run(self, x: Tensor) -> Tensor:
+        """The layer's output [T, B, ...], from rest, to that of the layer below; recurrent weights are stepped."""
+        charge = self.charge(self.arrive(x))
+        if self.recurrent is None:
+            return self.answer(charge)[0]
+        state: State = {}
+        # before the first step nothing has come round yet
+        steps: list[Tensor] = []
+        for now in charge.split(1):
+            out, state = self.answer(now + self.recurrent(steps[-1]) if steps else now, state)
+            steps.append(out)
+        return torch.cat(steps)
+
 
 @dataclass(frozen=True, eq=False)
 class Chain:

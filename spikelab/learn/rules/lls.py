@@ -83,7 +83,7 @@ class LLS(LocalRule):
         x, label = self.encode(batch), batch["label"]
         for place, layer in enumerate(self.chain.hidden):
             with torch.enable_grad():
-                activity, _ = layer.answer(layer.charge(layer.arrive(x)))
+                activity = layer.run(x)
                 loss = functional.cross_entropy(self.logits(place, activity.mean(0)), label, reduction="sum")
             own = [self.get_parameter(f"modulation_{place}")] if self.modulation != "none" else []
             self.add_gradients_of(loss, [*layer.modules(), nn.ParameterList(own)])

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from spikelab.learn.rules.layers import Chain, chain_of
-from spikelab.learn.rules.rule import LearningRule, UnsupportedError
+from spikelab.learn.rules.rule import UnsupportedError
+from spikelab.learn.rules.summed import SummedGradients
 from spikelab.learn.task import Batch, Task
 
 
-class LocalRule(LearningRule):
-    """Adds up gradients of layers while a batch is looked at.
+class LocalRule(SummedGradients):
+    """Sees a model as layers, and adds up their gradients while a batch is looked at.
 
     Args:
         model: A chain of layers (`layers.chain_of`).
@@ -41,42 +41,10 @@ class LocalRule(LearningRule):
         self.classes = len(names)
         self.chain: Chain = chain_of(model)
         self.steps, self.shapes = self.chain.shapes(sample_shapes)
-        self._sums: dict[nn.Parameter, Tensor] = {}
-
-    def encode(self, batch: Batch) -> Tensor:
-        """The network's input [T, B, ...]; it has no gradient.
-
-        Raises:
-            ValueError: For a batch without samples.
-        """
-        if len(batch["label"]) == 0:
-            raise ValueError("the batch is empty; a batch holds at least 1 sample")
-        with torch.no_grad():
-            return self.chain.model.encode(batch)
-
-    def add(self, parameters: Iterable[nn.Parameter], gradients: Iterable[Tensor | None]) -> None:
-        """Adds gradients, of losses summed over the batch, to what `write` will give."""
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            if gradient is not None:
-                held = self._sums.get(parameter)
-                self._sums[parameter] = gradient if held is None else held + gradient
-
-    def add_gradients_of(self, loss: Tensor, modules: Iterable[nn.Module]) -> None:
-        """Differentiates a loss, summed over the batch, by the trainable parameters of some modules."""
-        parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-        if parameters:
-            self.add(parameters, torch.autograd.grad(loss, parameters, allow_unused=True))
 
     def measure_readout(self, x: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """The task's loss, by which the readout alone learns, from the output [T, B, ...] of the last hidden layer."""
         readout = self.chain.readout
-        output, _ = readout.answer(readout.charge(readout.arrive(x)))
-        total, weight = self.task.loss(self.chain.conclude(output), batch)
+        total, weight = self.task.loss(self.chain.conclude(readout.run(x)), batch)
         self.add_gradients_of(total, readout.modules())
         return total.detach(), weight
-
-    def write(self, scale: float) -> None:
-        """Gives the sums, times `scale`, to `.grad`."""
-        for parameter, total in self._sums.items():
-            parameter.grad = total * scale
-        self._sums = {}

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from spikelab import registry
 from spikelab.learn.rules.rule import UnsupportedError
 
 
@@ -119,7 +120,7 @@ def test_a_model_that_is_no_chain_is_named(rule_name, make_rule):
             super().__init__()
             self.weights = nn.Linear(2, 2)
 
-    if rule_name == "bptt":
+    if registry.load("rules", rule_name).backward_through_model:
         make_rule(rule_name, Other())
         return
     with pytest.raises(UnsupportedError, match=f"rule '{rule_name}': Other has no encode.*spiking_classifier.*bptt"):
