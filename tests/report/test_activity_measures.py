@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from activity_samples import clocks, poisson_trains
 
 from spikelab.report.activity import (
+    RateSpectrum,
     SpikeTrains,
     auto_correlogram,
     bin_edges,
@@ -326,6 +328,34 @@ def test_spectrum_finds_an_oscillation():
     frequency, ratio = rate_spectrum(SpikeTrains(found.times[kept], found.neurons[kept], 200, 0.0, 10.0)).peak
     assert frequency == 40
     assert ratio > 10
+
+
+def volleys(frequency, width=1e-3, neurons=100, duration=6.0):
+    """Every neuron fires in every second volley, on average, within a few times ``width`` seconds of it."""
+    random = np.random.default_rng(5)
+    times = np.arange(0.05, duration - 0.05, 1 / frequency)
+    trains = [np.sort(times[random.uniform(size=times.size) < 0.5]) for _ in range(neurons)]
+    return SpikeTrains.from_lists([each + random.normal(0, width, each.size) for each in trains], stop=duration)
+
+
+@pytest.mark.parametrize("frequency", [10.0, 14.0, 25.0, 31.0, 60.0])
+def test_peak_is_the_base_of_a_rhythm_and_not_the_strongest_harmonic(frequency):
+    found = rate_spectrum(volleys(frequency))
+    assert found.peak[0] == pytest.approx(frequency, abs=found.resolution)
+    # the fourth harmonic stronger than the base
+    density = found.density.copy()
+    fourth = np.argmin(np.abs(found.frequencies - 4 * frequency))
+    density[fourth - 1 : fourth + 2] *= 3 * density.max() / density[fourth]
+    assert found.frequencies[np.argmax(density)] > 3 * frequency
+    base, ratio = dataclasses.replace(found, density=density).peak
+    assert base == found.peak[0]
+    assert ratio == found.peak[1]
+
+
+def test_two_rhythms_without_common_base():
+    density = np.ones(250)
+    density[[19, 52]] = 100.0, 200.0  # 40 and 106 Hz: 106 / 3 is near, 106 / 2 is not there
+    assert RateSpectrum(2.0 * np.arange(1, 251), density, 1.0, 2.0, 7, 5.0).peak == (106.0, 200.0)
 
 
 def test_spectrum_agrees_with_elephant():

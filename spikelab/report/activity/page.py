@@ -165,7 +165,7 @@ _LINES = {
     "correlation of pairs": ("pair_correlation", 1),
     "synchrony, chi squared": ("synchrony_chi_squared", 1),
     "population variance over Poisson's": ("population_variance_over_poisson", 1),
-    "peak of the spectrum, Hz": ("peak_frequency_hz", 1),
+    "strongest rhythm, Hz": ("peak_frequency_hz", 1),
     "power there over Poisson's": ("peak_power_over_poisson", 1),
     "spikes in bursts, %": ("share_in_bursts", 100),
     "first spike, ms": ("first_spike_median_s", 1e3),

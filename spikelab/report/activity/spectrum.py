@@ -14,6 +14,9 @@ from spikelab.report.activity.spike_trains import SpikeTrains
 _SHARED = 1.056
 #: Of a peak where there is none.
 _PROBABILITY = 0.01
+#: Of a rhythm's harmonics: up to which one the largest density may lie at, by how many times each stands above the
+#: density halfway to its neighbours, and how many frequencies apart they must be, so that Hann windows keep them apart.
+_HIGHEST_HARMONIC, _PROMINENCE, _APART = 10, 4.0, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +42,34 @@ class RateSpectrum:
 
     @property
     def peak(self) -> tuple[float, float]:
-        """(frequency of the largest density, Hz; that density over Poisson's); NaN where it is no more than chance."""
+        """The strongest rhythm: (its base frequency, Hz; the density there over Poisson's); NaN if none beats chance.
+
+        The largest density may lie at a harmonic, as short volleys have strong ones. So the lowest fraction of its
+        frequency is taken of which all multiples, up to that frequency, are peaks beyond chance of their own.
+        """
         place = int(np.argmax(self.density))
-        ratio = float(self.density[place] / self.poisson) if self.poisson > 0 else 0.0
-        return (float(self.frequencies[place]), ratio) if ratio > self.chance else (float("nan"), float("nan"))
+        if not (self.poisson > 0 and self.density[place] > self.chance * self.poisson):
+            return float("nan"), float("nan")
+        for harmonic in range(_HIGHEST_HARMONIC, 1, -1):
+            # frequencies start at one resolution, so place + 1 counts them
+            base = (place + 1) / harmonic
+            if base >= _APART and all(self._is_peak(base * multiple, base) for multiple in range(1, harmonic + 1)):
+                place = self._highest_near(base)
+                break
+        return float(self.frequencies[place]), float(self.density[place] / self.poisson)
+
+    def _highest_near(self, frequency: float) -> int:
+        """Place of the largest density within one resolution of a frequency, in resolutions."""
+        near = round(frequency) - 1
+        first = max(0, near - 1)
+        return first + int(np.argmax(self.density[first : near + 2]))
+
+    def _is_peak(self, frequency: float, base: float) -> bool:
+        """Whether the density near a multiple of a base, in resolutions, stands above chance and what lies between."""
+        height = self.density[self._highest_near(frequency)]
+        below = self.density[max(0, round(frequency - base / 2) - 1)]
+        above = self.density[min(self.density.size, round(frequency + base / 2)) - 1]
+        return bool(height > self.chance * self.poisson and height > _PROMINENCE * max(below, above))
 
 
 def rate_spectrum(trains: SpikeTrains, bin: float = 0.001, resolution: float = 2.0) -> RateSpectrum:
