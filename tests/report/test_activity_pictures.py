@@ -122,12 +122,39 @@ def test_every_picture_of_next_to_nothing(trains, tmp_path):
 def test_histograms_hold_all_neurons_and_intervals():
     pytest.importorskip("elephant")
     figure = draw_histograms({"a": poisson_trains(), "b": clocks(duration=4.0)})
-    for axes in figure.axes[:2]:
+    for axes in figure.axes:
+        low, high = axes.get_ylim()
         for patch in axes.patches:
-            # the highest thousandth of the rates is left out
-            assert 97 < patch.get_data().values.sum() <= 100 + 1e-9
+            shares = patch.get_data().values
+            assert shares.sum() == pytest.approx(100)
+            assert low == 0
+            assert shares.max() < high
+            assert patch.get_data().edges[-1] <= axes.get_xlim()[1] + 1e-9
     assert "50 of 50 a, 3 of 3 b" in said(figure)
     assert "Silent: 0.0 % of a, 0.0 % of b" in said(figure)
+
+
+def test_one_fast_neuron_among_many_is_drawn_and_bins_stay_as_narrow():
+    pytest.importorskip("elephant")
+    trains = [*poisson_trains(neurons=2000, rate=5.0).trains(), np.arange(1, 2000) * 2e-3]
+    shares = draw_histograms(SpikeTrains.from_lists(trains, stop=4.0)).axes[0].patches[0].get_data()
+    assert shares.values[-2:].sum() == pytest.approx(100 / 2001)
+    assert shares.edges[-1] > 499.75 > shares.edges[-3]
+    assert shares.edges[1] - shares.edges[0] == pytest.approx(0.25)  # one spike in 4 s
+
+
+def test_pair_correlations_of_neurons_with_alike_counts_are_no_comb():
+    random = np.random.default_rng(4)
+    bins = [np.sort(random.choice(400, 30, replace=False)) for _ in range(60)]
+    found = pair_correlations(SpikeTrains.from_lists([5e-3 * (each + 1) for each in bins], stop=2.0))
+    assert found.coincidence_step == pytest.approx(1 / (30 - 30**2 / 400))
+    heaps = np.unique(np.round(found.coefficients, 9))
+    np.testing.assert_allclose(np.diff(heaps), found.coincidence_step, atol=1e-8)
+    shares = draw_pair_correlations({"cells": found}, 0.005).axes[0].patches[0].get_data()
+    assert shares.values.sum() == pytest.approx(100)
+    assert np.count_nonzero(shares.values) == heaps.size
+    assert np.all(np.diff(np.flatnonzero(shares.values)) == 1)  # no empty bin between heaps
+    assert pair_correlations(poisson_trains(neurons=20, rate=2.0)).coincidence_step == 0
 
 
 def test_histogram_of_rates_has_as_many_counts_in_each_bin():
@@ -139,8 +166,8 @@ def test_histogram_of_rates_has_as_many_counts_in_each_bin():
 
 
 def test_spectrum_says_what_is_beyond_chance():
-    assert "Largest beyond chance: none" in said(draw_spectrum({"cells": rate_spectrum(poisson_trains())}))
-    assert "Largest beyond chance: cells 100 Hz" in said(draw_spectrum({"cells": rate_spectrum(clocks())}))
+    assert "Strongest rhythm beyond chance: none" in said(draw_spectrum({"cells": rate_spectrum(poisson_trains())}))
+    assert "Strongest rhythm beyond chance: cells 100 Hz" in said(draw_spectrum({"cells": rate_spectrum(clocks())}))
 
 
 def test_states_mark_the_spikes_of_their_neuron():

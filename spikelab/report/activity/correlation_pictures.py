@@ -14,6 +14,7 @@ from spikelab.report.activity.style import (
     FAINT,
     caption,
     colour_of,
+    draw_shares,
     milliseconds,
     new_figure,
     say_nothing_there,
@@ -23,6 +24,9 @@ from spikelab.report.activity.style import (
     write_figure,
 )
 from spikelab.report.activity.variability import PairCorrelations
+
+#: Bins of the correlations of all but the outermost thousandths of the pairs.
+_CORRELATION_BINS = 80
 
 
 def draw_correlograms(
@@ -99,7 +103,7 @@ def draw_spectrum(spectra: Mapping[str, RateSpectrum], path: str | Path | None =
     resolution = max(each.resolution for each in known.values())
     caption(figure, [
         "Dotted: independent Poisson neurons of the same rate.",
-        f"Largest beyond chance: {peaks or 'none'}.",
+        f"Strongest rhythm beyond chance: {peaks or 'none'}.",
         f"Welch's method, {resolution:.3g} Hz apart, {least} {'segment' if least == 1 else 'segments'}.",
     ])  # fmt: skip
     return write_figure(figure, path)
@@ -124,19 +128,29 @@ def draw_pair_correlations(found: Mapping[str, PairCorrelations], bin: float, pa
     if not together.size:
         say_nothing_there(axes, "fewer than two neurons whose count varies")
         return write_figure(figure, path)
-    low, high = np.quantile(together, (0.001, 0.999))
-    room = 0.02 * (high - low) + 1e-6
-    edges = np.linspace(max(-1, low - room), min(1, high + room) + 1e-9, 81)
+    edges = _correlation_edges(together, max(found[name].coincidence_step for name in known))
     said = []
     for place, (name, each) in enumerate(found.items()):
         if name in known:
-            share = 100 * np.histogram(each.coefficients, edges)[0] / each.coefficients.size
-            axes.stairs(share, edges, color=colour_of(place), linewidth=1.2, label=shortened(name))
+            draw_shares(axes, place, name, each.coefficients, edges)
             axes.axvline(each.coefficients.mean(), color=colour_of(place), linewidth=1, linestyle=":")
             of = f"{whole(each.neurons.size)} of {whole(each.of)} neurons"
             said.append(f"{shortened(name)} {each.coefficients.mean():.3g} ({of})")
-    axes.set_ylim(bottom=0)
     if len(known) > 1:
         axes.legend(frameon=False, fontsize=8)
     caption(figure, [f"Means, dotted: {', '.join(said)}."])
     return write_figure(figure, path)
+
+
+def _correlation_edges(values: np.ndarray, step: float) -> np.ndarray:
+    """Edges around all values, as fine as the bulk of them needs.
+
+    Where values lie in heaps a step apart, bins are whole steps wide: others would hold now more, now fewer heaps.
+    """
+    low, high = np.quantile(values, (0.001, 0.999))
+    width = max(high - low, 1e-3) / _CORRELATION_BINS
+    if step:
+        width = step * np.ceil(width / step - 1e-9)
+    # no heap lies on an edge
+    begin = float(values.min()) - width - step / 2
+    return begin + width * np.arange(int((values.max() - begin) / width) + 3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,17 @@ from spikelab.report.activity.rates import mean_rates, silent_share
 from spikelab.report.activity.spike_intervals import FEWEST_INTERVALS, Irregularity, intervals, irregularity
 from spikelab.report.activity.style import (
     caption,
-    colour_of,
+    draw_shares,
     new_figure,
     plain_logarithms,
     say_nothing_there,
-    shortened,
     tidy,
     whole,
     write_figure,
 )
 
 _BINS = 50
-#: The highest rates and irregularities, this share of the neurons, are left out, lest a few stretch the axis.
+#: Bins are as fine as all but this share of the neurons need; the highest of all have bins of that width too.
 _TAIL = 0.001
 
 
@@ -51,14 +50,14 @@ def draw_histograms(
     rate, interval, cv, lv = figure.subplots(1, 4)
     duration = next(iter(named.values())).duration
     rates = {name: mean_rates(trains) for name, trains in named.items()}
-    _draw_shares(rate, rates, "no neurons", lambda top: _count_edges(top * duration) / duration)
+    _draw_neurons(rate, rates, "no neurons", 1 / duration)
     tidy(rate, xlabel="mean rate, Hz", ylabel="% of neurons", title="Rates")
     _draw_intervals(interval, {name: intervals(trains).values for name, trains in named.items()})
     fewest = next(iter(measured.values())).fewest_intervals if measured else FEWEST_INTERVALS
     empty = f"no neuron has\n{fewest} intervals"
     for axes, title, xlabel in ((cv, "Irregularity", "CV of intervals"), (lv, "Local variation", "LV of intervals")):
         values = {name: each.cv if axes is cv else each.lv for name, each in measured.items()}
-        _draw_shares(axes, values, empty, lambda top: np.linspace(0, max(top, 0.1) * (1 + 1e-9), _BINS + 1))
+        _draw_neurons(axes, values, empty)
         axes.axvline(1, color="0.6", linewidth=0.8, linestyle=":")
         tidy(axes, xlabel=xlabel, title=title)
     if len(named) > 1:
@@ -73,30 +72,30 @@ def draw_histograms(
     return write_figure(figure, path)
 
 
-def _count_edges(top: float) -> np.ndarray:
-    """Edges between whole numbers, as many in each bin: other bins would hold now more, now fewer of them."""
-    each = max(1, int(np.ceil((top + 1) / _BINS)))
-    return np.arange(-0.5, top + each, each)
-
-
-def _draw_shares(
-    axes: Any, values: Mapping[str, np.ndarray], empty: str, edges_up_to: Callable[[float], np.ndarray]
-) -> None:
-    """Percent of the neurons in each bin."""
+def _draw_neurons(axes: Any, values: Mapping[str, np.ndarray], empty: str, unit: float | None = None) -> None:
+    """Percent of the neurons in each bin; values are whole multiples of ``unit`` where there is one."""
     known = {name: each[np.isfinite(each)] for name, each in values.items()}
-    whole_range = np.concatenate([np.empty(0), *known.values()])
-    if not whole_range.size:
+    together = np.concatenate([np.empty(0), *known.values()])
+    if not together.size:
         say_nothing_there(axes, empty)
         axes.set(xticks=[], yticks=[])
         return
-    top = float(np.quantile(whole_range, 1 - _TAIL, method="higher")) or 1.0
-    edges = edges_up_to(top)
+    edges = _edges(float(np.quantile(together, 1 - _TAIL, method="higher")), float(together.max()), unit)
     for place, (name, each) in enumerate(known.items()):
-        if each.size:
-            share = 100 * np.histogram(each, edges)[0] / each.size
-            axes.stairs(share, edges, color=colour_of(place), linewidth=1.2, label=shortened(name))
+        draw_shares(axes, place, name, each, edges)
     axes.set_xlim(left=min(0.0, edges[0]))
-    axes.set_ylim(bottom=0)
+
+
+def _edges(bulk: float, highest: float, unit: float | None) -> np.ndarray:
+    """Edges from 0 to beyond the highest value, with ``_BINS`` up to ``bulk``.
+
+    Multiples of a unit lie between edges, as many in each bin: other bins would hold now more, now fewer of them.
+    """
+    if unit is None:
+        begin, width = 0.0, max(bulk, 0.1) / _BINS
+    else:
+        begin, width = -0.5 * unit, unit * max(1, int(np.ceil((bulk / unit + 1) / _BINS)))
+    return begin + width * np.arange(int((highest - begin) / width) + 2)
 
 
 def _draw_intervals(axes: Any, values: Mapping[str, np.ndarray]) -> None:
@@ -115,10 +114,7 @@ def _draw_intervals(axes: Any, values: Mapping[str, np.ndarray]) -> None:
     low, high = low / widen, high * widen
     edges = np.geomspace(low, high, _BINS + 1)
     for place, (name, each) in enumerate(known.items()):
-        if each.size:
-            share = 100 * np.histogram(each, edges)[0] / each.size
-            axes.stairs(share, edges, color=colour_of(place), linewidth=1.2, label=shortened(name))
+        draw_shares(axes, place, name, each, edges)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.set_ylim(bottom=0)
     plain_logarithms(axes.xaxis, high / low)

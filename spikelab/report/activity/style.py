@@ -8,6 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spikelab.io.atomic import write_bytes_atomically
 
 #: Okabe and Ito's colours but for yellow, which is too pale for dots on white; then three of Tol's muted scheme.
@@ -38,6 +40,13 @@ def tidy(axes: Any, **settings: Any) -> Any:
     axes.set(**settings)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
+
+
+def draw_shares(axes: Any, place: int, name: str, values: np.ndarray, edges: np.ndarray) -> None:
+    """Draws percent of the values of the group at a place in each bin, as a line of steps; nothing without values."""
+    if values.size:
+        share = 100 * np.histogram(values, edges)[0] / values.size
+        axes.stairs(share, edges, color=colour_of(place), linewidth=1.2, label=shortened(name))
 
 
 def say_nothing_there(axes: Any, text: str) -> None:

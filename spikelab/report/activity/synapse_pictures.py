@@ -13,6 +13,7 @@ from spikelab.report.activity.style import (
     INK,
     caption,
     colour_of,
+    draw_shares,
     new_figure,
     say_nothing_there,
     shortened,
@@ -139,8 +140,5 @@ def _draw_degrees(axes: Any, degrees: tuple[np.ndarray, ...], names: tuple[str, 
     each = max(1, int(np.ceil((high - low + 1) / _BINS)))
     edges = np.arange(low - each - 0.5, high + 2 * each, each)
     for place, (name, found) in enumerate(zip(names, degrees, strict=True)):
-        if found.size:
-            share = 100 * np.histogram(found, edges)[0] / found.size
-            axes.stairs(share, edges, color=colour_of(place), linewidth=1.3, label=shortened(name))
-    axes.set_ylim(bottom=0)
+        draw_shares(axes, place, name, found, edges)
     axes.xaxis.get_major_locator().set_params(integer=True)

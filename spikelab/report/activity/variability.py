@@ -10,6 +10,9 @@ import numpy.typing as npt
 from spikelab.report.activity.binning import neuron_counts, number_of_bins
 from spikelab.report.activity.spike_trains import SpikeTrains
 
+#: Up to which ratio steps of pair correlations are about the same.
+_ALIKE = 1.3
+
 
 def fano_factors(trains: SpikeTrains, window: float = 0.1) -> np.ndarray:
     """Variance over mean of each neuron's spike counts in windows of the recording, float64 [size].
@@ -36,11 +39,14 @@ class PairCorrelations:
         coefficients: of each pair of the neurons that were taken, float64 [n (n - 1) / 2].
         neurons: that were taken, ascending, int64 [n].
         of: how many neurons could have been taken: those whose count varies.
+        coincidence_step: by how much one coincidence more raises a coefficient, median over pairs, where it is about
+            the same for most; the coefficients then lie in heaps that far apart. 0 where it differs from pair to pair.
     """
 
     coefficients: np.ndarray
     neurons: np.ndarray
     of: int
+    coincidence_step: float
 
 
 def pair_correlations(trains: SpikeTrains, bin: float = 0.005, neurons: int = 500, seed: int = 0) -> PairCorrelations:
@@ -69,7 +75,16 @@ def pair_correlations(trains: SpikeTrains, bin: float = 0.005, neurons: int = 50
     covariance = (rows @ rows.T).toarray() - np.outer(totals, totals) / bins
     deviation = np.sqrt(covariance.diagonal())
     upper = np.triu_indices(chosen.size, 1)
-    return PairCorrelations((covariance / np.outer(deviation, deviation))[upper], chosen, int(varying.size))
+    steps = 1 / np.outer(deviation, deviation)[upper]
+    return PairCorrelations(covariance[upper] * steps, chosen, int(varying.size), _common_step(steps))
+
+
+def _common_step(steps: np.ndarray) -> float:
+    """Their median, where the middle half of them differs by no more than ``_ALIKE``; else 0."""
+    if not steps.size:
+        return 0.0
+    quarter, median, three = np.quantile(steps, (0.25, 0.5, 0.75))
+    return float(median) if three <= _ALIKE * quarter else 0.0
 
 
 @dataclass(frozen=True)

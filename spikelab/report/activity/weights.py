@@ -13,6 +13,7 @@ from spikelab.report.activity.states import shown_unit
 from spikelab.report.activity.style import (
     caption,
     colour_of,
+    draw_shares,
     new_figure,
     say_nothing_there,
     shortened,
@@ -65,9 +66,8 @@ def draw_weights(
             if each.size and each.min() == each.max():
                 # all in one bin would leave no height for the others
                 axes.axvline(each[0], color=colour_of(place), linewidth=1.5, linestyle="--", label=shortened(name))
-            elif each.size:
-                share = 100 * np.histogram(each, edges)[0] / each.size
-                axes.stairs(share, edges, color=colour_of(place), linewidth=1.3, label=shortened(name))
+            else:
+                draw_shares(axes, place, name, each, edges)
             if each.size:
                 said.append(f"{name} {each.mean():.4g}{' ' + shown if shown else ''} ({whole(each.size)} synapses)")
         axes.set_ylim(bottom=0)
