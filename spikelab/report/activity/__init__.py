@@ -8,9 +8,7 @@
 
 Needs the extra ``analysis``: elephant and scipy. Elephant computes CV2 and LV; ``SpikeTrains.to_neo`` hands spikes over
 to all the rest of it. What it does pair by pair or object by object is done here on whole arrays, and the tests compare
-the two: for 10 000 neurons and 3 million spikes, elephant needs 0.9 s of CPU time to build its spike trains, 1.4 s more
-for the population's counts, 2.5 s for CV, and 0.7 ms for each of the 50 million pairs of a correlogram; here all pairs
-together take 0.25 s. It has no measure of synchrony like Golomb and Rinzel's.
+the two. It has no measure of synchrony like Golomb and Rinzel's.
 """
 
 from spikelab.report.activity.binning import bin_edges, neuron_counts, population_counts, population_rate
