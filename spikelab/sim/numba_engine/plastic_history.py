@@ -12,7 +12,8 @@ from functools import cached_property
 
 from spikelab.sim.numba_engine.plastic_clock import due, entries, pass_on
 from spikelab.sim.numba_engine.plastic_row import HistoryRow
-from spikelab.sim.numba_engine.plastic_source import ARRIVALS, HEADER, OWN_SPIKES, Layout, Lines, block, kernel
+from spikelab.sim.numba_engine.plastic_source import ARRIVALS, HEADER, OWN_SPIKES, Lines, block, kernel
+from spikelab.sim.numba_engine.plastic_table import FLAT, Layout, layout_with
 from spikelab.sim.plasticity.spec import PlasticitySpec
 
 
@@ -43,47 +44,25 @@ class HistoryKernels:
     @property
     def layout(self) -> Layout:
         """The table's entries."""
-        row, flat, threads = self.row, "(size_ + LANES - 1) // LANES * LANES", "threads_"
+        row = self.row
         tables = [each.name for each in self.spec.pre] + row.decaying
-        return Layout(
+        return layout_with(
+            self.spec,
             {
-                "target_log_": "",
-                "size_": "",
-                "first_": "",
-                "last_": "",
-                "block_": "",
-                "longest_": "",
-                "interval_": "",
-                "room_": "",
-                "most_": "",
-                "requests_": "",
-                "bounds_": f"np.int64, {threads} + 1",
-                "constants_": f"FLOAT, {len(self.lines.constants())}",
+                **dict.fromkeys(("delay_", "block_", "longest_", "interval_", "room_", "most_", "requests_"), ""),
                 **entries(self.spec.modulated, row.integral),
-                "base_": f"np.int64, {threads}, 8",
-                "waiting_": f"np.int32, {flat}",
-                "latest_": f"np.int32, {flat}",
-                "earlier_": f"np.int32, {flat}",
-                "when_": f"np.int32, {flat}, room_",
-                **{f"before_{name}_": f"FLOAT, {flat}, room_" for name in row.listed},
-                **{f"last_{name}_": f"FLOAT, {flat}" for name in row.listed},
-                **{f"post_{each.name}_": f"FLOAT, {flat}" for each in self.spec.post},
+                "base_": "np.int64, threads_, 8",
+                "waiting_": f"np.int32, {FLAT}",
+                "latest_": f"np.int32, {FLAT}",
+                "earlier_": f"np.int32, {FLAT}",
+                "when_": f"np.int32, {FLAT}, room_",
+                **{f"before_{name}_": f"FLOAT, {FLAT}, room_" for name in row.listed},
+                **{f"last_{name}_": f"FLOAT, {FLAT}" for name in row.listed},
+                **{f"post_{each.name}_": f"FLOAT, {FLAT}" for each in self.spec.post},
                 **{f"factor_{each.name}_": "FLOAT, 1" for each in self.spec.post},
                 **{f"decay_{name}_": "FLOAT, longest_ + 2" for name in tables},
-                "log_": "",
-                "delay_": "",
-                "source_first_": "",
-                "senders_": "",
-                "synapses_": "",
-                "slots_": "",
-                "starts_": f"np.int64, {threads} + 1, senders_",
-                "targets_": "INDEX, synapses_",
-                "weights_": "FLOAT, synapses_",
                 **{f"variable_{each.name}_": "FLOAT, synapses_" for each in self.spec.synapse},
-                "since_": f"np.int64, {threads}, senders_",
-                **{f"pre_{each.name}_": f"FLOAT, {threads}, senders_" for each in self.spec.pre},
-                "ring_": f"FLOAT, slots_, {flat}",
-            }
+            },
         )
 
     def source(self) -> str:

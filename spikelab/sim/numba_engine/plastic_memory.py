@@ -11,7 +11,8 @@ from spikelab.kernels.generated import load_generated
 from spikelab.sim.numba_engine.partition import padded
 from spikelab.sim.numba_engine.plastic_history import HistoryKernels
 from spikelab.sim.numba_engine.plastic_snapshot import SnapshotKernels, shortest_epoch
-from spikelab.sim.numba_engine.plastic_source import Layout, Lines
+from spikelab.sim.numba_engine.plastic_source import Lines
+from spikelab.sim.numba_engine.plastic_table import Layout
 from spikelab.sim.plasticity.constants import Constants
 from spikelab.sim.plasticity.spec import PlasticitySpec
 from spikelab.sim.plasticity.strategy import growth

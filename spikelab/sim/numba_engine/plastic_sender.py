@@ -16,7 +16,8 @@ import numpy as np
 from spikelab.kernels.generated import load_generated
 from spikelab.sim.numba_engine.delivery import thread_starts
 from spikelab.sim.numba_engine.driver import Operation
-from spikelab.sim.numba_engine.plastic_source import HEADER, SENDERS, Layout, Lines, Loop, block, kernel
+from spikelab.sim.numba_engine.plastic_source import HEADER, SENDERS, Lines, Loop, block, kernel
+from spikelab.sim.numba_engine.plastic_table import Layout, common_values, layout_with
 from spikelab.sim.numba_engine.population_state import PopulationState
 from spikelab.sim.numba_engine.spike_log import SpikeLog
 from spikelab.sim.numba_engine.table import operation
@@ -52,28 +53,13 @@ class SenderKernel:
     @property
     def layout(self) -> Layout:
         """The table's entries."""
-        return Layout(
+        return layout_with(
+            self.spec,
             {
-                "target_log_": "",
-                "size_": "",
-                "first_": "",
-                "last_": "",
-                "bounds_": "np.int64, threads_ + 1",
-                "constants_": f"FLOAT, {len(self.lines.constants())}",
                 **{f"rate_{each.name}_": "np.float64, 1" for each in self.spec.pre},
-                "log_": "",
-                "source_first_": "",
-                "senders_": "",
-                "synapses_": "",
-                "slots_": "",
-                "starts_": "np.int64, threads_ + 1, senders_",
-                "targets_": "INDEX, synapses_",
                 "weights_": f"FLOAT, {'1' if self.one_weight else 'synapses_'}",
                 "delays_": f"np.{self.delay}, synapses_" if self.delay else "np.int64, 1",
-                "since_": "np.int64, threads_, senders_",
-                **{f"pre_{each.name}_": "FLOAT, threads_, senders_" for each in self.spec.pre},
-                "ring_": "FLOAT, slots_, (size_ + LANES - 1) // LANES * LANES",
-            }
+            },
         )
 
     def source(self) -> str:
@@ -167,30 +153,20 @@ class SenderState:
 
     def deliver(self, bounds: np.ndarray, logs: Mapping[str, SpikeLog]) -> list[Operation]:
         """The operation that takes a step's spikes to their targets."""
-        connectivity, group = self.synapses.connectivity, self.projection.target
-        log = logs[self.projection.source.population.name]
+        connectivity = self.synapses.connectivity
         if not np.array_equal(bounds, self._bounds):
             self._bounds = bounds.copy()
             self._starts = thread_starts(connectivity.starts, connectivity.targets, bounds)
             self._rows = {name: np.repeat(each[:1], bounds.size - 1, axis=0) for name, each in self._rows.items()}
-        # the first entry tells how many threads there are; the targets' log has as many as any other
         values: dict[str, int | np.ndarray] = {
-            "target_log_": log.header,
-            "size_": group.population.size,
-            "first_": group.first,
-            "last_": group.first + group.size,
+            **common_values(self.projection, self._target, logs),
             "bounds_": self._bounds,
             "constants_": self._constants,
-            "log_": log.header,
-            "source_first_": self.projection.source.first,
-            "senders_": self.projection.source.size,
             "synapses_": self.synapses.count,
-            "slots_": self._target.slots,
             "starts_": self._starts,
             "targets_": connectivity.targets,
             "weights_": self._weights,
             "delays_": self._delays,
-            "ring_": self._target.rings[self.projection.receptor],
             **self._rates,
             **self._rows,
         }

@@ -19,12 +19,12 @@ from spikelab.sim.numba_engine.plastic_source import (
     ARRIVALS,
     HEADER,
     OWN_SPIKES,
-    Layout,
     Lines,
     Loop,
     block,
     kernel,
 )
+from spikelab.sim.numba_engine.plastic_table import FLAT, Layout, layout_with
 from spikelab.sim.plasticity.spec import PlasticitySpec
 from spikelab.sim.plasticity.strategy import Growth
 
@@ -58,36 +58,17 @@ class SnapshotKernels:
     @property
     def layout(self) -> Layout:
         """The table's entries."""
-        flat, threads = "(size_ + LANES - 1) // LANES * LANES", "threads_"
-        return Layout(
+        return layout_with(
+            self.spec,
             {
-                "target_log_": "",
-                "size_": "",
-                "first_": "",
-                "last_": "",
-                "epoch_": "",
-                "kept_": "",
-                "bounds_": f"np.int64, {threads} + 1",
-                "constants_": f"FLOAT, {len(self.lines.constants())}",
-                **{f"post_{each.name}_": f"FLOAT, {flat}" for each in self.spec.post},
+                **dict.fromkeys(("delay_", "epoch_", "kept_"), ""),
+                **{f"post_{each.name}_": f"FLOAT, {FLAT}" for each in self.spec.post},
                 **{f"factor_{each.name}_": "FLOAT, 1" for each in self.spec.post},
                 **{f"rate_{each.name}_": "np.float64, 1" for each in self.spec.pre},
-                **{f"sum_{name}_": f"FLOAT, {flat}" for name in self.terms},
-                **{f"closed_{name}_": f"FLOAT, kept_, {flat}" for name in self.terms},
-                "log_": "",
-                "delay_": "",
-                "source_first_": "",
-                "senders_": "",
-                "synapses_": "",
-                "slots_": "",
-                "starts_": f"np.int64, {threads} + 1, senders_",
-                "targets_": "INDEX, synapses_",
-                "weights_": "FLOAT, synapses_",
+                **{f"sum_{name}_": f"FLOAT, {FLAT}" for name in self.terms},
+                **{f"closed_{name}_": f"FLOAT, kept_, {FLAT}" for name in self.terms},
                 **{f"snapshot_{name}_": "FLOAT, synapses_" for name in self.terms},
-                "since_": f"np.int64, {threads}, senders_",
-                **{f"pre_{each.name}_": f"FLOAT, {threads}, senders_" for each in self.spec.pre},
-                "ring_": f"FLOAT, slots_, {flat}",
-            }
+            },
         )
 
     def source(self) -> str:

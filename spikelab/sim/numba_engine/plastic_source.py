@@ -1,16 +1,15 @@
-"""What the generated kernels of all plasticity strategies share: tables taken apart, lines of a rule as code."""
+"""What the generated kernels of all plasticity strategies share: loops over spikes, lines of a rule as code."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from textwrap import indent
 
-import numpy as np
 import sympy as sp
 
 from spikelab.kernels.numba_cpu import NumbaPrinter
+from spikelab.sim.numba_engine.plastic_table import Layout, constant_names
 from spikelab.sim.plasticity.program import Event, post_event, pre_event
 from spikelab.sim.plasticity.spec import WEIGHT, PlasticitySpec
 from spikelab.sim.plasticity.statements import DELIVERY
@@ -67,32 +66,6 @@ OWN_SPIKES = """
 """
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The entries of a kernel's table: name -> "" for a number, or "dtype, shape" of the array at an address."""
-
-    entries: Mapping[str, str]
-
-    def unpack(self, used: set[str]) -> list[str]:
-        """The lines that take the table apart: all numbers, and the arrays that are used."""
-        lines = ["threads_ = array_at(table_[0], (6,), np.int64)[5]"]
-        for place, (name, what) in enumerate(self.entries.items()):
-            if what and name not in used:
-                continue
-            if what:
-                dtype, shape = what.split(", ", 1)
-                lines.append(f"{name} = array_at(table_[{place}], ({shape},), {dtype})")
-            else:
-                lines.append(f"{name} = table_[{place}]")
-        return lines
-
-    def table(self, values: Mapping[str, int | np.ndarray]) -> dict[str, int | np.ndarray]:
-        """The values in the table's order."""
-        if set(values) != set(self.entries):
-            raise AssertionError(f"entries differ: {sorted(set(values) ^ set(self.entries))}")
-        return {name: values[name] for name in self.entries}
-
-
 class Lines:
     """Prints a rule's statements.
 
@@ -133,8 +106,7 @@ class Lines:
 
     def constants(self) -> list[str]:
         """Names of the numbers that lines may use, in the order of ``constants_``."""
-        rests = [f"rest_{each.name}_" for each in (*self.spec.pre, *self.spec.post)]
-        return [*self.spec.parameter_names, "w_min_", "w_max_", *rests, "dt_"]
+        return constant_names(self.spec)
 
     def read_constants(self, used: set[str]) -> list[str]:
         """The lines that name the numbers of ``constants_`` which are used."""

@@ -14,6 +14,7 @@ from spikelab.sim.numba_engine.plastic_memory import history_memory, snapshot_me
 from spikelab.sim.numba_engine.plastic_parts import joined, rewire, split
 from spikelab.sim.numba_engine.plastic_sender import SenderState
 from spikelab.sim.numba_engine.plastic_signal import PlasticSignal
+from spikelab.sim.numba_engine.plastic_table import common_values
 from spikelab.sim.numba_engine.population_state import PopulationState
 from spikelab.sim.numba_engine.spike_log import SpikeLog
 from spikelab.sim.numba_engine.table import operation
@@ -130,24 +131,15 @@ class PlasticState:
 
     def _entries(self, place: int, logs: Mapping[str, SpikeLog]) -> dict[str, int | np.ndarray]:
         """The kernels' table of a part."""
-        group, source, part = self.projection.target, self.projection.source, self.parts[place]
-        log, target_log = logs[source.population.name], logs[group.population.name]
+        part = self.parts[place]
         values: dict[str, int | np.ndarray] = {
-            "target_log_": target_log.header,
-            "size_": group.population.size,
-            "first_": group.first,
-            "last_": group.first + group.size,
+            **common_values(self.projection, self._target, logs),
             "bounds_": self._bounds,
             "constants_": self._constants,
-            "log_": log.header,
             "delay_": part.delay,
-            "source_first_": source.first,
-            "senders_": source.size,
             "synapses_": part.targets.size,
-            "slots_": self._target.slots,
             "starts_": self._starts[place],
             "targets_": part.targets,
-            "ring_": self._target.rings[self.projection.receptor],
             **self._memory.fixed,
             **self._memory.arrays,
             **self._memory.per_thread,
