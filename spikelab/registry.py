@@ -22,6 +22,7 @@ TABLES: dict[str, dict[str, str]] = {
         "mnist": "spikelab.datasets.mnist:MNIST",
         "fashion_mnist": "spikelab.datasets.mnist:FashionMNIST",
         "notmnist": "spikelab.datasets.mnist:NotMNIST",
+        "cifar10": "spikelab.datasets.cifar10:CIFAR10",
     },
     "rules": {
         "bptt": "spikelab.learn.rules.bptt:BPTT",
@@ -36,6 +37,7 @@ TABLES: dict[str, dict[str, str]] = {
         "s_tllr": "spikelab.learn.rules.s_tllr:STLLR",
         "tess": "spikelab.learn.rules.tess:TESS",
         "decolle": "spikelab.learn.rules.decolle:DECOLLE",
+        "e_prop": "spikelab.learn.rules.e_prop:EProp",
     },
     "neurons": {
         "if": "spikelab.neurons.integrate_and_fire:IF",

@@ -1,0 +1,184 @@
+"""From settings to a stream that was learned: the function behind the `spikelab continual` command."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from spikelab import registry
+from spikelab.io import settings_file
+from spikelab.io.atomic import write_json_atomically
+from spikelab.learn.build import build_model, build_rule, check_model_options, options_from_data
+from spikelab.learn.continual.heads import HeadedClassification
+from spikelab.learn.continual.learner import Learner
+from spikelab.learn.continual.method import ContinualMethod
+from spikelab.learn.continual.run import ContinualRun
+from spikelab.learn.continual.stream import Stream
+from spikelab.learn.distributed import join_processes
+from spikelab.learn.environment import set_threads, versions
+from spikelab.learn.run_folder import RunError
+from spikelab.learn.seeds import seed_everything
+from spikelab.settings import Optimiser
+from spikelab.settings_continual import Continual
+
+logger = logging.getLogger(__name__)
+
+# What may differ when the same command is given again: no weight depends on it.
+_FREE = ("folder", "seeds", "device", "threads", "json")
+
+
+def learn_stream(settings: Continual) -> dict[str, Any]:
+    """Learns a stream once for each seed.
+
+    A seed that is complete in the folder is not repeated; one that was stopped goes on.
+
+    Returns:
+        Names of `method`, `stream`, `rule`, `tasks` and `class_names`; `runs` (for each seed the figures of
+        `ContinualRun.learn`); `mean` and `deviation` (over seeds, of `acc`, `bwt`, `fwt`).
+
+    Raises:
+        RunError: If the folder holds runs with other settings.
+        ValueError: If a setting cannot be honoured.
+        DivergedError: If the loss stops being finite.
+        TrainingInterrupted: After Ctrl-C or SIGTERM, when everything is saved.
+    """
+    check_model_options(settings.model.name, settings.model.options)
+    for kind, name in (("continual_methods", settings.method), ("streams", settings.stream)):
+        registry.load(kind, name)
+    folder = Path(settings.folder)
+    _open(folder, settings)
+    runs = []
+    stream: Stream | None = None
+    with join_processes(settings.device) as processes:
+        set_threads(settings.threads)
+        for seed in settings.seeds:
+            result = folder / f"seed_{seed}.json"
+            if result.exists():
+                logger.info("%s: this seed is complete", result)
+                runs.append(json.loads(result.read_text()))
+                continue
+            stream = build_stream(settings.stream, settings.stream_options, seed)
+            run = prepare(settings, stream, seed, processes.device, folder / f"seed_{seed}.safetensors")
+            figures = {"seed": seed, "names": list(stream.names), "versions": versions(), **run.learn()}
+            write_json_atomically(result, figures)
+            runs.append(figures)
+    names = runs[0]["names"]
+    summary = {key: _spread([run[key] for run in runs]) for key in ("acc", "bwt", "fwt")}
+    return {
+        "folder": str(folder),
+        "method": settings.method,
+        "stream": settings.stream,
+        "scenario": settings.scenario,
+        "rule": settings.rule.name,
+        "model": settings.model.name,
+        "tasks": names,
+        "mean": {key: value[0] for key, value in summary.items()},
+        "deviation": {key: value[1] for key, value in summary.items()},
+        "memory_bytes": max(run["memory_bytes"] for run in runs),
+        "runs": runs,
+    }
+
+
+def prepare(
+    settings: Continual, stream: Stream, seed: int, device: torch.device, checkpoint: Path | None = None
+) -> ContinualRun:
+    """A run that is ready to learn.
+
+    Args:
+        settings: Model, rule, method, scenario.
+        stream: The tasks.
+        seed: Of the weights and the order of samples.
+        device: Where the model goes.
+        checkpoint: See `ContinualRun`.
+
+    Raises:
+        ValueError: If a setting cannot be honoured.
+    """
+    task = HeadedClassification(stream.class_names, settings.scenario)
+    sample = {"image": torch.zeros(stream.image_shape)}
+    shape = _ClassesAndShape(class_names=task.class_names, sample=sample)
+    options = options_from_data(settings.model.name, shape, settings.model.options)
+    seed_everything(seed)
+    model = build_model(settings.model.name, options).to(device)
+    shapes = {"image": stream.image_shape, "label": [], "task": []}
+    rule = build_rule(settings.rule, model, task, shapes)
+    learner = Learner(model, task, rule, plain_steps=_is_plain(settings.optimiser))
+    method = build_method(settings.method, settings.method_options, learner)
+    return ContinualRun(learner, method, stream, settings, seed, checkpoint)
+
+
+def build_stream(name: str, options: Mapping[str, Any], seed: int) -> Stream:
+    """A registered stream.
+
+    Raises:
+        UnknownNameError: If there is no such stream.
+        ValueError: If it has no such option, or refuses a value.
+    """
+    make = registry.load("streams", name)
+    _check_options(options, make, ("seed",), f"stream {name!r}")
+    stream: Stream = make(seed, **options)
+    return stream
+
+
+def build_method(name: str, options: Mapping[str, Any], learner: Learner) -> ContinualMethod:
+    """A registered method for a learner.
+
+    Raises:
+        UnknownNameError: If there is no such method.
+        ValueError: If it has no such option, refuses a value, or does not work with this model or rule.
+    """
+    kind = registry.load("continual_methods", name)
+    _check_options(options, kind, ("learner",), f"method {name!r}")
+    method: ContinualMethod = kind(learner, **options)
+    return method
+
+
+class _ClassesAndShape(SimpleNamespace):
+    """Stands for a data set where a model asks one for its classes and the size of its pictures."""
+
+    def __getitem__(self, place: int) -> Any:
+        return self.sample
+
+
+def _is_plain(optimiser: Optimiser) -> bool:
+    return optimiser.name == "sgd" and optimiser.weight_decay == 0
+
+
+def _check_options(options: Mapping[str, Any], made: Any, others: tuple[str, ...], what: str) -> None:
+    known = [key for key in inspect.signature(made).parameters if key not in others]
+    for key in options:
+        if key not in known:
+            raise ValueError(f"{what} has no option {key!r}; {registry.suggestion(key, known)}")
+
+
+def _open(folder: Path, settings: Continual) -> None:
+    """Makes the folder, or makes sure that what it holds was made with the same settings."""
+    path = folder / "settings.toml"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        settings_file.write(replace(settings, json=None), path)
+        return
+    stored = settings_file.read(Continual, path)
+    before, now = settings_file.to_dict(stored), settings_file.to_dict(settings)
+    for name in before:
+        if name not in _FREE and before[name] != now[name]:
+            raise RunError(
+                f"{folder}: was started with {name} = {before[name]!r}, and is now to go on with {now[name]!r}; "
+                "choose another --folder"
+            )
+
+
+def _spread(values: list[float | None]) -> tuple[float | None, float | None]:
+    """Mean and standard deviation (of a sample: over n - 1); None where there is none."""
+    known = torch.tensor([value for value in values if value is not None], dtype=torch.float64)
+    if not len(known):
+        return None, None
+    return float(known.mean()), float(known.std()) if len(known) > 1 else None

@@ -1,0 +1,1 @@
+"""Taking a class out of a trained classifier by editing the weights that read it out."""
