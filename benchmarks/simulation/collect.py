@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.session import WorkerFailed
 from benchmarks.simulation.networks import NETWORKS
-from benchmarks.simulation.simulators import SIMULATORS, SimulatorSession, installed
+from benchmarks.simulation.simulators import SIMULATORS, SimulatorSession, chosen, installed
 
 #: Biological ms of a run for the statistics, of which the first ``networks.WARM_UP`` are not counted.
 DURATIONS = {name: 2200.0 for name in NETWORKS} | {"brunel": 1200.0, "brunel_stdp": 500.0}
@@ -62,11 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--networks", default=",".join(NETWORKS), help="separated by commas; all by default")
     parser.add_argument("--folder", type=Path, required=True)
     given = parser.parse_args(arguments)
-    names, networks = given.simulators.split(","), given.networks.split(",")
-    if unknown := [name for name in names if name not in SIMULATORS]:
-        parser.error(f"unknown simulator {', '.join(unknown)}; known are {', '.join(SIMULATORS)}")
-    if unknown := [name for name in networks if name not in NETWORKS]:
-        parser.error(f"unknown network {', '.join(unknown)}; known are {', '.join(NETWORKS)}")
+    names = chosen(parser, "simulator", given.simulators, SIMULATORS)
+    networks = chosen(parser, "network", given.networks, NETWORKS)
     collect(installed(names), networks, SEEDS, given.folder)
     return 0
 

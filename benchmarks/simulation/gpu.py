@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from benchmarks.machine import describe
+from benchmarks.simulation.simulators import chosen
 from spikelab import registry
 
 #: Example -> (arguments, biological seconds of a turn).
@@ -167,11 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--capture", action="store_true", help="put the launches of a block into a CUDA graph")
     parser.add_argument("--write", type=Path, help="folder for simulation_gpu.json and .md")
     given = parser.parse_args(arguments)
-    names, dtypes = given.networks.split(","), given.dtypes.split(",")
-    if unknown := [name for name in names if name not in NETWORKS]:
-        parser.error(f"unknown network {', '.join(unknown)}; known are {', '.join(NETWORKS)}")
-    if unknown := [name for name in dtypes if name not in ("float32", "float64")]:
-        parser.error(f"unknown type {', '.join(unknown)}; known are float32, float64")
+    names = chosen(parser, "network", given.networks, NETWORKS)
+    dtypes = chosen(parser, "type", given.dtypes, ("float32", "float64"))
     try:
         device = check_device()
     except NoDevice as error:

@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,14 @@ SIMULATORS = {
     )
 }
 PEERS = tuple(name for name in SIMULATORS if name != OURS)
+
+
+def chosen(parser: argparse.ArgumentParser, what: str, text: str, known: Collection[str]) -> list[str]:
+    """Names that were given on a command line, separated by commas; ends the program over one that is not known."""
+    names = text.split(",")
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"unknown {what} {', '.join(unknown)}; known are {', '.join(known)}")
+    return names
 
 
 def installed(names: Sequence[str], say: Callable[[str], object] = print) -> list[str]:

@@ -29,7 +29,7 @@ from benchmarks.machine import describe, load_average
 from benchmarks.session import WorkerFailed
 from benchmarks.simulation.cores import gain
 from benchmarks.simulation.networks import NETWORKS
-from benchmarks.simulation.simulators import OURS, SIMULATORS, SimulatorSession, installed
+from benchmarks.simulation.simulators import OURS, SIMULATORS, SimulatorSession, chosen, installed
 
 #: By how many times spikelab is to be faster.
 FLOORS = {
@@ -214,11 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=7, help="turns of each (7)")
     parser.add_argument("--write", type=Path, help="folder for simulation_speed.json and .md")
     given = parser.parse_args(arguments)
-    names, networks = given.simulators.split(","), given.networks.split(",")
-    if unknown := [name for name in names if name not in SIMULATORS]:
-        parser.error(f"unknown simulator {', '.join(unknown)}; known are {', '.join(SIMULATORS)}")
-    if unknown := [name for name in networks if name not in NETWORKS]:
-        parser.error(f"unknown network {', '.join(unknown)}; known are {', '.join(NETWORKS)}")
+    names = chosen(parser, "simulator", given.simulators, SIMULATORS)
+    networks = chosen(parser, "network", given.networks, NETWORKS)
     present = installed(names)
     report: dict[str, Any] = {"machine": describe(), "rounds": given.rounds, "floors": FLOORS, "rows": []}
     asked = [(network, int(threads)) for network in networks for threads in given.threads.split(",")]

@@ -26,7 +26,7 @@ from benchmarks.machine import describe
 from benchmarks.simulation.collect import DURATIONS, SEEDS, collect
 from benchmarks.simulation.networks import NETWORKS, WARM_UP
 from benchmarks.simulation.significance import LEVEL, Comparison, by_measure, compare, detectable
-from benchmarks.simulation.simulators import OURS, PEERS, SIMULATORS, installed
+from benchmarks.simulation.simulators import OURS, PEERS, SIMULATORS, chosen, installed
 
 
 def report(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -113,11 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "simulation", help="where runs are kept")
     parser.add_argument("--write", type=Path, help="folder for simulation_statistics.json and .md")
     given = parser.parse_args(arguments)
-    names, networks = given.simulators.split(","), given.networks.split(",")
-    if unknown := [name for name in names if name not in SIMULATORS]:
-        parser.error(f"unknown simulator {', '.join(unknown)}; known are {', '.join(SIMULATORS)}")
-    if unknown := [name for name in networks if name not in NETWORKS]:
-        parser.error(f"unknown network {', '.join(unknown)}; known are {', '.join(NETWORKS)}")
+    names = chosen(parser, "simulator", given.simulators, SIMULATORS)
+    networks = chosen(parser, "network", given.networks, NETWORKS)
     found = report(collect(installed(names), networks, SEEDS, given.folder))
     text = table(found)
     print(text)
