@@ -30,8 +30,9 @@ DEFINITIONS = (
     f"Synchrony: variance of the mean count in {1e3 * COUNT_BIN:g} ms over the mean of the neurons' variances (Golomb "
     "and Rinzel's chi squared): 1 if all do the same, 1 / neurons if independent. Population variance over Poisson's: "
     "variance over mean of the whole population's counts, 1 for independent Poisson neurons.",
-    "Peak: the frequency at which the population rate has most power (Welch), and that power over that of independent "
-    "Poisson neurons; none where these would show as much by chance.",
+    "Strongest rhythm: the frequency at which the population rate has most power (Welch), or of which that is a "
+    "harmonic, and the power there over that of independent Poisson neurons; none where these would show as much by "
+    "chance.",
     "In bursts: spikes in runs of at least three, none more than 10 ms after the last.",
     "First spike: median over neurons of the time from the start.",
 )
