@@ -21,6 +21,7 @@ class Moment:
         returning: Its own output of the step before, which recurrent weights get; None where nothing has come round.
         charge: What its neurons get.
         output: What they give; autograd leads from it to `charge`, not to the state of the step before.
+        state: The neurons' state after the step, with which it is as with `output`.
     """
 
     layer: Layer
@@ -28,6 +29,7 @@ class Moment:
     returning: Tensor | None
     charge: Tensor
     output: Tensor
+    state: State
 
     def sensitivity(self) -> Tensor:
         """The derivative of each neuron's output by what it gets in this step: its own surrogate derivative."""
@@ -36,7 +38,7 @@ class Moment:
 
 
 def step_layer(layer: Layer, below: Tensor, state: State) -> tuple[Moment, State]:
-    """Runs a layer for one step; autograd is on, and does not lead into the state.
+    """Runs a layer for one step, with autograd on; it leads into the state only where that asks for gradients.
 
     Args:
         layer: The layer.
@@ -58,4 +60,4 @@ def step_layer(layer: Layer, below: Tensor, state: State) -> tuple[Moment, State
     after: State = {"neurons": detach_state(neurons)}
     if layer.recurrent is not None:
         after["output"] = output.detach()
-    return Moment(layer, arriving.detach(), returning, charge, output), after
+    return Moment(layer, arriving.detach(), returning, charge, output, neurons), after

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from spikelab.learn.rules.layers import Layer
 from spikelab.learn.rules.local_rule import LocalRule
 from spikelab.learn.rules.rule import UnsupportedError
+from spikelab.learn.rules.stepping import Moment
+from spikelab.learn.rules.traces import Filter
 from spikelab.learn.task import Batch, Task
 from spikelab.nn.state import State
 
@@ -104,4 +106,28 @@ class TimeLocalRule(LocalRule):
             return
         with torch.enable_grad():
             gradients = torch.autograd.grad(weights(x), list(found.values()), error)
-        self.add(found.values(), [g * constant if name == "bias" else g for name, g in zip(found, gradients)])
+        named = zip(found, gradients, strict=True)
+        self.add(found.values(), [g * constant if name == "bias" else g for name, g in named])
+
+    def learn_with_trace(self, moment: Moment, filter: Filter, error: Tensor | None, before: State, now: State) -> None:
+        """Moves the traces of what arrives at a layer, and adds (error ⊗ trace) up.
+
+        Args:
+            moment: What happened in the layer.
+            filter: Makes the trace.
+            error: The loss's gradient by what the neurons get, [1, B, ...]; None where nothing is learned.
+            before: State of the layer before the step.
+            now: State after it; gets "arriving" and, where spikes return through recurrent weights, "returning".
+        """
+        layer = moment.layer
+        inputs = {"arriving": (layer.weights, moment.arriving)}
+        if layer.recurrent is not None and moment.returning is not None:
+            inputs["returning"] = (layer.recurrent, moment.returning)
+        for name, (weights, x) in inputs.items():
+            held = before.get(name, {})
+            trace, moved = filter.advance(x, held.get("trace"))
+            # a bias is the weight of an input that is always 1
+            constant, moved_constant = filter.advance(x.new_ones(()), held.get("constant"))
+            now[name] = {"trace": moved, "constant": moved_constant}
+            if error is not None:
+                self.add_weight_gradients(weights, trace, error, constant)

@@ -76,30 +76,16 @@ class TracedRule(TimeLocalRule):
             before, now = state.get(moment.layer.name, {}), after[moment.layer.name]
             psi = moment.sensitivity()
             error = None if signal is None else share * self.pre_factor * signal * psi
-            self._learn(moment, error, before, now)
+            self.learn_with_trace(moment, self.filters[moment.layer.name], error, before, now)
             if self.post_factor:
                 if signal is not None and "post" in before:
                     self._add_now(moment, share * self.post_factor * signal * before["post"])
                 now["post"] = psi + self.post_decay * before["post"] if "post" in before else psi
         (error,) = torch.autograd.grad(loss, readout.charge)
         name = readout.layer.name
-        self._learn(readout, share * error if share else None, state.get(name, {}), after[name])
+        scaled = share * error if share else None
+        self.learn_with_trace(readout, self.filters[name], scaled, state.get(name, {}), after[name])
         return share * loss.detach(), weight, after
-
-    def _learn(self, moment: Moment, error: Tensor | None, before: State, now: State) -> None:
-        """Moves the traces of what arrives, and adds (error ⊗ trace) up."""
-        layer = moment.layer
-        inputs = {"arriving": (layer.weights, moment.arriving)}
-        if layer.recurrent is not None and moment.returning is not None:
-            inputs["returning"] = (layer.recurrent, moment.returning)
-        for name, (weights, x) in inputs.items():
-            held = before.get(name, {})
-            trace, moved = self.filters[layer.name].advance(x, held.get("trace"))
-            # a bias is the weight of an input that is always 1
-            constant, moved_constant = self.filters[layer.name].advance(x.new_ones(()), held.get("constant"))
-            now[name] = {"trace": moved, "constant": moved_constant}
-            if error is not None:
-                self.add_weight_gradients(weights, trace, error, constant)
 
     def _add_now(self, moment: Moment, error: Tensor) -> None:
         """Adds (error ⊗ what arrives in this step) up."""

@@ -77,8 +77,8 @@ def membrane_filter(name: str, neurons: nn.Module | None) -> Filter:
         value = torch.as_tensor(values[symbol.name])
         if value.numel() > 1 and bool((value != value.flatten()[0]).any()):
             raise UnsupportedError(
-                f"layer {name!r}: its neurons differ ({symbol.name} has shape {list(value.shape)}), and this rule keeps "
-                "one trace for all of them; give them the same parameters, or use e_prop or bptt"
+                f"layer {name!r}: its neurons differ ({symbol.name} has shape {list(value.shape)}), and this rule "
+                "keeps one trace for all of them; give them the same parameters, or use e_prop or bptt"
             )
         numbers[symbol] = float(value.flatten()[0])
 
