@@ -11,6 +11,7 @@ from benchmarks.simulation.measures import irregularity, measure, pending_potent
 from benchmarks.simulation.networks import NETWORKS
 from benchmarks.simulation.significance import Comparison, compare, detectable, holm
 from benchmarks.simulation.simulators import OURS, PEERS, SIMULATORS, SimulatorSession
+from spikelab.sim.examples.microcircuit import microcircuit as example_microcircuit
 
 
 def _poisson(rate: float, neurons: int, seconds: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -169,3 +170,37 @@ def test_a_simulator_runs_a_network_and_tells_its_spikes(name):
     assert 5.0 < found["measures"]["rate excitatory"] < 9.0
     assert 5.0 < found["measures"]["rate inhibitory"] < 9.0
     assert 0.02 < found["measures"]["weight change spread"] < 0.08
+
+
+def test_the_example_and_the_benchmark_are_the_same_microcircuit():
+    # the peers' environments lack spikelab, so the benchmark holds the numbers of the example again
+    found, network = microcircuit.circuit(0.05), example_microcircuit(scale=0.05)
+    names, populations = microcircuit.POPULATIONS, list(network.populations.values())
+    assert tuple(network.populations) == names
+    np.testing.assert_array_equal([each.size for each in populations], found.sizes)
+    np.testing.assert_allclose([each.bias for each in populations], 1e-12 * found.constant)
+    expected = {
+        "tau_mem": 1e-3 * microcircuit.TAU_MEM,
+        "capacitance": 1e-12 * microcircuit.CAPACITANCE,
+        "v_leak": 1e-3 * microcircuit.REST,
+        "v_threshold": 1e-3 * microcircuit.THRESHOLD,
+        "v_reset": 1e-3 * microcircuit.RESET,
+        "tau_syn_synapses": 1e-3 * microcircuit.TAU_SYN,
+    }
+    for each, mean, spread in zip(populations, microcircuit.START_MEAN, microcircuit.START_SPREAD, strict=True):
+        assert {name: each.parameters[name] for name in expected} == pytest.approx(expected)
+        assert each.refractory == pytest.approx(1e-3 * microcircuit.REFRACTORY)
+        start = each.given["initial v"]
+        assert (start.mean, start.standard_deviation) == pytest.approx((1e-3 * mean, 1e-3 * spread))
+    counts, weights, delays = np.zeros((8, 8), int), np.zeros((8, 8)), np.zeros((8, 8))
+    for each in network.projections:
+        place = names.index(str(each.target)), names.index(str(each.source))
+        counts[place], weights[place], delays[place] = each.wiring.count, each.weight.mean, each.delay.mean
+        assert each.weight.standard_deviation == pytest.approx(microcircuit.WEIGHT_SPREAD * abs(each.weight.mean))
+        assert each.delay.standard_deviation == pytest.approx(microcircuit.DELAY_SPREAD * each.delay.mean)
+    wired = found.synapses > 0
+    np.testing.assert_array_equal(counts, found.synapses)
+    np.testing.assert_allclose(weights, np.where(wired, 1e-12 * found.weights, 0))
+    np.testing.assert_allclose(delays, np.where(wired, 1e-3 * found.delays, 0))
+    np.testing.assert_allclose([each.input.rate for each in network.inputs], found.external_rate)
+    np.testing.assert_allclose([each.input.weight for each in network.inputs], 1e-12 * found.external_weight)
