@@ -24,12 +24,14 @@ def simulate(settings: Simulate) -> dict[str, Any]:
     """Runs a network.
 
     Returns:
-        `network`, `biological_seconds`, `seconds` (build, compile, run), `groups`: name -> rates and other measures,
-        `files`.
+        `network`, `biological_seconds`, `seconds` (compile, run), `threads`, `synapses`, `spikes`, `rates`: population
+        -> Hz, of this run; `files`; with a report `groups`: name -> measures since the beginning.
 
     Raises:
         SettingsError: for an option that the example does not have.
         ValueError: if the network cannot be built.
+        ImportError: if a library that the report needs is not installed.
+        SimulationInterrupted: after Ctrl-C; the state is in the checkpoint, if there is one.
     """
     if settings.report:
         _check_libraries()
@@ -37,10 +39,7 @@ def simulate(settings: Simulate) -> dict[str, Any]:
     name = Path(settings.run).stem
     folder = Path(settings.folder or Path("runs") / name)
     folder.mkdir(parents=True, exist_ok=True)
-    spikes = folder / "spikes.h5"
     state = Path(settings.checkpoint) if settings.checkpoint else None
-    if spikes.exists() and not (state and state.exists()):
-        spikes.unlink()
     monitors = {each: network.record_spikes(network.populations[each]) for each in network.populations}
     if state is not None and state.exists():
         network.restore(state)

@@ -44,6 +44,12 @@ def test_a_file(small, tmp_path, capsys):
     assert (tmp_path / "out" / "activity.html").stat().st_size > 10_000
 
 
+def test_files_of_others_in_the_folder_stay(small, tmp_path):
+    (tmp_path / "spikes.h5").write_bytes(b"recorded")
+    figures_of(tmp_path, small, "--folder", str(tmp_path), "--report", "false")
+    assert (tmp_path / "spikes.h5").read_bytes() == b"recorded"
+
+
 @pytest.mark.parametrize("name", registry.names("networks"))
 def test_every_example_runs(name, tmp_path):
     size = {"microcircuit": ["--options.scale", "0.01"]}.get(name, ["--options.neurons", "500"])
