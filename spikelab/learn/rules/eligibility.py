@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from spikelab.learn.rules.layers import Layer
 from spikelab.learn.rules.stepping import Moment
 from spikelab.learn.rules.traces import Filter
-from spikelab.nn import Neuron
+from spikelab.nn import Dense, Neuron
 from spikelab.nn.state import State
 
 
@@ -66,10 +66,10 @@ class Eligibility:
         for weights in (self.layer.weights, self.layer.recurrent):
             if weights is None:
                 continue
-            assert isinstance(weights, nn.Linear)
+            assert isinstance(weights, Dense)
             pairs.append((weights.weight, total[:, at : at + weights.in_features]))
             at += weights.in_features
-            if weights.bias is not None:
+            if isinstance(weights.bias, nn.Parameter):
                 pairs.append((weights.bias, total[:, at]))
             at += 1
         return pairs

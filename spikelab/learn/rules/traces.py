@@ -73,7 +73,8 @@ def membrane_filter(name: str, neurons: nn.Module | None) -> Filter:
     with torch.no_grad():
         values = programs(step).coefficients(neurons.parameter_values(), neurons.dt, neurons.refractory)
     numbers: dict[sp.Symbol, float] = {}
-    for symbol in set().union(*(each.free_symbols for each in (*matrix, *entry, *leave))):
+    symbols = set().union(*(each.free_symbols for each in (*matrix, *entry, *leave)))
+    for symbol in sorted(symbols, key=lambda each: each.name):
         value = torch.as_tensor(values[symbol.name])
         if value.numel() > 1 and bool((value != value.flatten()[0]).any()):
             raise UnsupportedError(
