@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 import spikelab
-from spikelab import settings, settings_hardware, settings_simulation
+from spikelab import settings, settings_hardware, settings_learning, settings_simulation
 from spikelab.registry import suggestion
 
 
@@ -62,6 +62,7 @@ COMMANDS = {
     "simulate": Command(
         settings_simulation.Simulate, "spikelab.report.simulate:simulate", "spikelab.report.simulate:simulated"
     ),
+    "learn": Command(settings_learning.Learn, "spikelab.report.learn:learn", "spikelab.report.learn:learned"),
     "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data"),
     "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data"),
     "compare": Command(settings.Compare, "spikelab.report.compare:compare", "spikelab.report.text:comparison"),

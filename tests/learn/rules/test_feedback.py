@@ -101,7 +101,7 @@ def test_feedback_alignment_names_weights_that_it_does_not_take(make_rule):
             super().__init__()
             self.weights = weights
 
-    with pytest.raises(UnsupportedError, match="'weights' is a Bilinear: .* dense or convolutions.*bptt takes any"):
+    with pytest.raises(UnsupportedError, match=r"'weights' is a Bilinear: .* dense or convolutions.*bptt takes any"):
         make_rule("feedback_alignment", Other(nn.Bilinear(2, 2, 2)))
     with pytest.raises(UnsupportedError, match="'weights' pads with 'circular'"):
         make_rule("feedback_alignment", Other(nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular")))

@@ -98,7 +98,7 @@ def test_frozen_leaves_hidden_weights_as_they_were_drawn(pictures, tmp_path):
 
 def test_a_loss_that_diverges_keeps_the_run(rule, pictures, tmp_path):
     settings = settings_for(tmp_path / "run", pictures, rule, optimiser=Optimiser(learning_rate=1e38, gradient_clip=0))
-    with pytest.raises((DivergedError, RuntimeError), match="step|not finite|NaN|inf"):
+    with pytest.raises((DivergedError, RuntimeError), match=r"step|not finite|NaN|inf"):
         train(settings)
     kept = load_checkpoint(tmp_path / "run" / "last.safetensors")["model"]
     assert all(value.isfinite().all() for value in kept.values() if value.is_floating_point())

@@ -1,0 +1,188 @@
+"""Local learning rules beside backpropagation and frozen features: an ordinary convolutional network on small pictures.
+
+    nice python -m benchmarks.local_rules                       # everything that is missing, then the table
+    python -m benchmarks.local_rules --data fashion_mnist --seeds 0 --rules bp,lls_square,frozen
+    python -m benchmarks.local_rules --only_table true
+
+Every rule trains the same network from the same weights, on the same batches, with the same optimiser and schedule. A
+run writes a JSON of its own; what is there is not repeated, so it can be interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.machine import describe
+from spikelab.io.atomic import write_bytes_atomically, write_json_atomically
+from spikelab.learn.evaluate import evaluate_run
+from spikelab.learn.rule_costs import rule_costs
+from spikelab.learn.train import train
+from spikelab.report.tables import render
+from spikelab.settings import Data, Evaluate, EvaluationData, Model, Optimiser, Option, Rule, Schedule, Train
+
+RESULTS = Path(__file__).parent / "results"
+#: What a row of the table is called -> the rule and its options.
+RULES: dict[str, tuple[str, dict[str, Option]]] = {
+    "bp": ("bptt", {}),
+    "lls_mxm": ("lls", {"modulation": "matrix"}),
+    "lls_m": ("lls", {"modulation": "vector"}),
+    "lls_square": ("lls", {"basis": "square"}),
+    "lls_sine": ("lls", {"basis": "sine"}),
+    "lls_random": ("lls", {"basis": "random"}),
+    "feedback_alignment": ("feedback_alignment", {}),
+    "sign_symmetric": ("feedback_alignment", {"feedback": "sign"}),
+    "direct_feedback": ("direct_feedback", {}),
+    "target_projection": ("target_projection", {}),
+    "frozen": ("frozen", {}),
+}
+DATA = ("fashion_mnist", "mnist")
+#: Section 1.2 of the project's notes: pictures averaged to 14 x 14, Adam with a rate that falls to nothing.
+MODEL: dict[str, Option] = {"channels": [16, 32, 64], "hidden": 256, "reduce": 2}
+
+
+def settings_for(folder: Path, data: str, rule: str, seed: int, epochs: int) -> Train:
+    """The same for all, but for the rule."""
+    name, options = RULES[rule]
+    return Train(
+        folder=str(folder),
+        task="classification",
+        model=Model("convolutional_classifier", dict(MODEL)),
+        data=Data(data, {"validation": 100}, batch_size=128),
+        rule=Rule(name, options),
+        optimiser=Optimiser(learning_rate=5e-3, weight_decay=0.0, gradient_clip=0.0),
+        schedule=Schedule("cosine", warmup_epochs=0.0, final_factor=0.0),
+        epochs=epochs,
+        seed=seed,
+        validate_every=epochs,
+        device="cpu",
+        threads=1,
+        tensorboard=False,
+    )
+
+
+def measure(folder: Path, data: str, rule: str, seed: int, epochs: int) -> dict[str, Any]:
+    """Accuracy on the test pictures after the last step, and what the rule cost."""
+    settings = settings_for(folder / f"{data}-{rule}-{seed}", data, rule, seed, epochs)
+    shutil.rmtree(settings.folder, ignore_errors=True)
+    begun = time.process_time()
+    result = train(settings)
+    cpu_seconds = time.process_time() - begun
+    evaluation = EvaluationData(split="test", batch_size=400)
+    figures = evaluate_run(Evaluate(settings.folder, checkpoint="last", data=evaluation, device="cpu", threads=1))
+    return {
+        "data": data,
+        "rule": rule,
+        "seed": seed,
+        "epochs": epochs,
+        "steps": result["steps"],
+        "accuracy": figures["accuracy"],
+        "cpu_seconds": round(cpu_seconds, 2),
+        **rule_costs(settings),
+    }
+
+
+def table(runs: Sequence[dict[str, Any]]) -> str:
+    """A line a rule: accuracies in percent, and costs."""
+    lines: list[list[object]] = []
+    sets = [data for data in DATA if any(run["data"] == data for run in runs)]
+    bp = {data: _accuracies(runs, data, "bp") for data in sets}
+    for rule in RULES:
+        own = [run for run in runs if run["rule"] == rule]
+        if not own:
+            continue
+        line: list[object] = [rule]
+        for data in sets:
+            found = _accuracies(runs, data, rule)
+            line += [_mean_and_spread(found), _difference(found, bp[data])]
+        signals, kept = own[0]["signal_operations"], own[0]["kept_bytes"]
+        seconds = statistics.fmean(run["cpu_seconds"] for run in own)
+        line += [f"{signals:,.0f}", f"{kept / 2**20:.2f}", f"{seconds:.0f}"]
+        lines.append(line)
+    header = ["rule"]
+    for data in sets:
+        header += [f"{data}, %", "against bp"]
+    header += ["learning-signal MACs", "autograd keeps, MiB", "CPU s"]
+    return render(header, lines, markdown=True)
+
+
+def _accuracies(runs: Sequence[dict[str, Any]], data: str, rule: str) -> list[float]:
+    return [100 * run["accuracy"] for run in runs if (run["data"], run["rule"]) == (data, rule)]
+
+
+def _mean_and_spread(values: list[float]) -> str | None:
+    if not values:
+        return None
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.2f}{spread}"
+
+
+def _difference(values: list[float], reference: list[float]) -> str | None:
+    return f"{statistics.fmean(values) - statistics.fmean(reference):+.1f}" if values and reference else None
+
+
+def verdicts(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """What the issue asks for, and whether it holds."""
+    lines = []
+    for data in DATA:
+        means = {rule: statistics.fmean(found) for rule in RULES if (found := _accuracies(runs, data, rule))}
+        if not {"bp", "frozen"} <= means.keys():
+            continue
+        for rule in (each for each in means if each.startswith("lls")):
+            below, above = means["bp"] - means[rule], means[rule] - means["frozen"]
+            good = "yes" if below <= 4 and above >= 2 else "NO"
+            lines.append(
+                f"* {data}, {rule}: {below:.1f} points below bp (at most 4), {above:.1f} above frozen (at least 2): {good}"
+            )
+    return lines
+
+
+def main() -> None:
+    """Runs what is missing, and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path("runs/local_rules"))
+    parser.add_argument("--data", default=",".join(DATA))
+    parser.add_argument("--rules", default=",".join(RULES))
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--only_table", default="false")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for data in arguments.data.split(","):
+        for seed in map(int, arguments.seeds.split(",")):
+            for rule in arguments.rules.split(","):
+                report = arguments.folder / f"{data}-{rule}-{seed}.json"
+                if report.exists() or arguments.only_table == "true":
+                    continue
+                found = measure(arguments.folder, data, rule, seed, arguments.epochs)
+                write_json_atomically(report, found)
+                print(
+                    f"{data} {rule} seed {seed}: {100 * found['accuracy']:.2f} %, {found['cpu_seconds']} CPU s",
+                    flush=True,
+                )
+    runs = [json.loads(path.read_text()) for path in sorted(arguments.folder.glob("*.json"))]
+    page = f"{table(runs)}\n\n" + "\n".join(verdicts(runs)) + "\n"
+    print(page)
+    write_json_atomically(RESULTS / "local_rules.json", {"machine": describe(), "runs": runs})
+    note = NOTE.format(seeds=len({run["seed"] for run in runs}), epochs=sorted({run["epochs"] for run in runs}))
+    write_bytes_atomically(RESULTS / "local_rules.md", (f"{HEAD}\n{page}{note}").encode())
+
+
+HEAD = """# Local rules on an ordinary convolutional network
+"""
+NOTE = """
+Made by `python -m benchmarks.local_rules`; single runs are in `local_rules.json`.
+"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""`spikelab learn`: rules side by side, from the command line."""
+
+import json
+
+import pytest
+from PIL import Image
+from tiny_digits import bars
+
+from spikelab.cli import main
+from spikelab.learn.run_folder import RunFolder
+
+SMALL = {
+    "model": "spiking_classifier",
+    "model_options.hidden": "[12]",
+    "model_options.steps": 5,
+    "data": "mnist",
+    "data_options.class_names": "left,right,top",
+    "data_options.validation": 5,
+    "batch_size": 25,
+    "epochs": 2,
+    "device": "cpu",
+    "threads": 1,
+}
+
+
+def words(folder, pictures, **options):
+    given = {"folder": folder, "data_options.folder": pictures} | SMALL | options
+    return ["learn", *(f"--{key}={value}" for key, value in given.items())]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    return bars(tmp_path_factory.mktemp("pictures"))
+
+
+def test_a_rule_beside_others_over_seeds(pictures, tmp_path, capsys):
+    run = tmp_path / "run"
+    given = words(
+        run, pictures, rule="lls", seeds="0,1", json=tmp_path / "figures.json", **{"rule_options.basis": "sine"}
+    )
+    assert main(given) == 0
+    printed = capsys.readouterr().out
+    figures = json.loads((tmp_path / "figures.json").read_text())["figures"]
+    assert figures == json.loads((run / "learning.json").read_text())
+    assert list(figures["summary"]) == ["lls", "bptt", "frozen"]
+    assert [(each["rule"], each["seed"]) for each in figures["runs"]] == [
+        (rule, seed) for seed in (0, 1) for rule in ("lls", "bptt", "frozen")
+    ]
+    for rule, found in figures["summary"].items():
+        own = [each["accuracy"] for each in figures["runs"] if each["rule"] == rule]
+        assert found["accuracy"] == pytest.approx(sum(own) / 2)
+        assert found["spread"] == pytest.approx(abs(own[0] - own[1]) / 2**0.5)
+        assert rule in printed
+    assert figures["summary"]["frozen"]["signal_operations"] == 0
+    assert figures["summary"]["lls"]["signal_operations"] == 2 * 3 * 12
+    assert figures["summary"]["bptt"]["kept_bytes"] > figures["summary"]["frozen"]["kept_bytes"]
+    assert RunFolder(run / "lls-seed1").read_settings().rule.options == {"basis": "sine"}
+    assert RunFolder(run / "bptt-seed1").read_settings().rule.options == {}
+    assert Image.open(run / "curves.png").size[0] > 800
+    assert "| lls" in (run / "learning.md").read_text()
+
+    # complete runs are not repeated
+    before = {path: path.stat().st_mtime_ns for path in run.glob("*/last.safetensors")}
+    assert len(before) == 6
+    assert main(given) == 0
+    assert {path: path.stat().st_mtime_ns for path in run.glob("*/last.safetensors")} == before
+    assert json.loads((run / "learning.json").read_text()) == figures
+    # other options are another experiment
+    assert main([word.replace("sine", "square") for word in given]) == 1
+    assert "was started with rule" in capsys.readouterr().err
+
+
+def test_an_interrupted_command_goes_on(pictures, tmp_path, capsys, monkeypatch):
+    import spikelab.learn.session as session
+
+    options = {"rule": "target_projection", "compare": "frozen"}
+    assert main(words(tmp_path / "whole", pictures, **options)) == 0
+    save, written = session.save_checkpoint, []
+
+    def save_until(path, tree):
+        save(path, tree)
+        written.append(path)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "save_checkpoint", save_until)
+    assert main(words(tmp_path / "stopped", pictures, **options)) == 130
+    monkeypatch.setattr(session, "save_checkpoint", save)
+    assert main(words(tmp_path / "stopped", pictures, **options)) == 0
+    for name in ("target_projection-seed0", "frozen-seed0"):
+        one, two = ((tmp_path / run / name / "last.safetensors").read_bytes() for run in ("whole", "stopped"))
+        assert one == two
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": "lsl"}, "rules: unknown name 'lsl'; did you mean 'lls'?"),
+        ({"rule": "lls", "rule_options.basis": "cosine"}, "rule 'lls': basis = 'cosine': takes 'square'"),
+        ({"rule": "lls", "rule_options.colour": "red"}, "rule 'lls' has no option 'colour'"),
+        ({"rule": "lls", "model": "halsie", "compare": ""}, "model 'halsie'"),
+        ({"rule": "frozen"}, "leave out frozen, which is the rule"),
+        ({"seeds": "1,1"}, "each seed once"),
+        ({"epochs": 0}, "epochs = 0: must be at least 1"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_trained(options, message, pictures, tmp_path, capsys):
+    given = words(tmp_path / "run", pictures, **options)
+    if options.get("model") == "halsie":
+        given = [word for word in given if "model_options" not in word]
+    assert main(given) in (1, 2)
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
