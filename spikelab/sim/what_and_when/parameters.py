@@ -86,13 +86,20 @@ class Block:
         _require(len(self.latencies) == 2, self, "latencies", "give two: of event A and of event B")
 
 
-#: Timing switches, then probability, then both.
-DEFAULT_BLOCKS = (
-    Block(probability=0.8, latencies=(0.2, 0.35)),
-    Block(probability=0.8, latencies=(0.35, 0.2)),
-    Block(probability=0.2, latencies=(0.35, 0.2)),
-    Block(probability=0.8, latencies=(0.2, 0.35)),
-)
+def _schedule(*statistics: tuple[float, tuple[float, float]]) -> tuple[Block, ...]:
+    return tuple(Block(probability=probability, latencies=latencies) for probability, latencies in statistics)
+
+
+_EARLY_A, _LATE_A = (0.2, 0.35), (0.35, 0.2)
+#: The order of switches decides how much FORCE has to unlearn: least squares weighs all trials of the session alike, so
+#: after one block of old timing and one of new the old peak has kept half its height, after two and one two thirds.
+SCHEDULES = {
+    # probability, timing, both
+    "probability_first": _schedule((0.8, _EARLY_A), (0.2, _EARLY_A), (0.2, _LATE_A), (0.8, _EARLY_A)),
+    # timing, probability, both
+    "timing_first": _schedule((0.8, _EARLY_A), (0.8, _LATE_A), (0.2, _LATE_A), (0.8, _EARLY_A)),
+}
+DEFAULT_BLOCKS = SCHEDULES["probability_first"]
 
 
 @dataclass(frozen=True)

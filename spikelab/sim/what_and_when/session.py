@@ -75,6 +75,7 @@ class Session:
         reservoir: the network, or the parameters to build it from.
         task: the trial.
         learning: the readouts' numbers.
+        draw: sessions of one reservoir and another number here have other events and other fresh noise.
 
     Attributes:
         readout: the weights, which change.
@@ -88,6 +89,7 @@ class Session:
         reservoir: Reservoir | ReservoirParameters,
         task: TaskParameters | None = None,
         learning: LearningParameters | None = None,
+        draw: int = 0,
     ):
         self.name, self.rule = rule, find_rule(rule)
         self.task, self.learning = task or TaskParameters(), learning or LearningParameters()
@@ -108,7 +110,8 @@ class Session:
             np.zeros((self.task.steps if keeps else 0, count)),
             np.zeros(self.task.steps, np.int64),
         )
-        self._events = np.random.default_rng([parameters.seed, _EVENTS])
+        self._draw = draw
+        self._events = np.random.default_rng([parameters.seed, _EVENTS, draw])
         self._wires = Wires(
             self.reservoir.starts, self.reservoir.targets, self.reservoir.weights, self.reservoir.feedback
         )
@@ -186,7 +189,7 @@ class Session:
             self._wires,
             reservoir.drive,
             reservoir.parameters.fresh_noise,
-            stream_key(reservoir.parameters.seed, stream),
+            stream_key(reservoir.parameters.seed, stream + (self._draw << 32)),
             math.exp(-1e-3 / self.learning.tau_readout),
             self._scale,
             self.readout.when,
