@@ -64,7 +64,7 @@ class HLOP(ProjectionMethod):
         spike_range: float = 20.0,
         presynaptic: Presynaptic = "spikes",
         decay: float = 0.5,
-        rate: Sequence[float] = (0.2,),
+        rate: Sequence[float] = (3.0,),
         iterations: int = 5,
         orthonormalise: bool = True,
         largest_rows: int = 4096,

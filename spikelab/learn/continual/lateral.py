@@ -34,7 +34,7 @@ class LateralWeights:
     def __init__(
         self,
         inputs: int,
-        rate: float = 0.2,
+        rate: float = 3.0,
         momentum: float = 0.9,
         iterations: int = 5,
         spike_levels: int = 0,
@@ -79,14 +79,17 @@ class LateralWeights:
         rest = self.reduced(x)
         if not len(self.new):
             return float(rest.square().sum()) / energy
-        missed = rest
+        left = float(rest.square().sum())
+        missed = left
         for _ in range(self.iterations):
             y = self.answer(x, self.new)
-            missed = rest - y @ self.new
+            # y^T (rest - y H), without a matrix as large as the batch
+            heard, gram = y.T @ rest, y.T @ y
+            missed = left - 2 * float((heard * self.new).sum()) + float((gram * (self.new @ self.new.T)).sum())
             # the sum over rows by their energy: their mean, in units of the mean squared length
-            self.change = self.momentum * self.change + (1 - self.momentum) * (y.T @ missed) / energy
+            self.change = self.momentum * self.change + (1 - self.momentum) * (heard - gram @ self.new) / energy
             self.new = self.new + self.rate * self.change
-        return float(missed.square().sum()) / energy
+        return missed / energy
 
     def merge(self, rows: Tensor | None = None) -> None:
         """Holds the new rows from now on, or others in their place."""
