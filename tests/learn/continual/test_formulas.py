@@ -68,7 +68,7 @@ def test_si_sums_the_path_of_the_task_loss_alone():
         start, path = values(subject), {name: torch.zeros_like(p) for name, p in subject.parameters().items()}
         for step in range(3):
             batch = subject.task.located(pictures(task).batch(torch.arange(12 * step, 12 * step + 12)))
-            total, weight = subject.rule.measure(subject.model, batch)
+            _, weight = subject.rule.measure(subject.model, batch)
             optimiser.zero_grad()
             subject.rule.write(1 / float(weight))
             gradients = {name: p.grad.clone() for name, p in subject.parameters().items()}
