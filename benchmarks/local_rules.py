@@ -34,7 +34,9 @@ RESULTS = Path(__file__).parent / "results"
 RULES: dict[str, tuple[str, dict[str, Option]]] = {
     "bp": ("bptt", {}),
     "lls_mxm": ("lls", {"modulation": "matrix"}),
+    "lls_mxm_identity": ("lls", {"modulation": "matrix", "modulation_start": "identity"}),
     "lls_m": ("lls", {"modulation": "vector"}),
+    "lls_m_identity": ("lls", {"modulation": "vector", "modulation_start": "identity"}),
     "lls_square": ("lls", {"basis": "square"}),
     "lls_sine": ("lls", {"basis": "sine"}),
     "lls_random": ("lls", {"basis": "random"}),
@@ -138,11 +140,10 @@ def verdicts(runs: Sequence[dict[str, Any]]) -> list[str]:
             continue
         for rule in (each for each in means if each.startswith("lls")):
             below, above = means["bp"] - means[rule], means[rule] - means["frozen"]
-            good = "yes" if below <= 4 and above >= 2 else "NO"
-            lines.append(
-                f"* {data}, {rule}: {below:.1f} points below bp (at most 4), {above:.1f} above frozen (at least 2): {good}"
-            )
-    return lines
+            near, far = "yes" if below <= 4 else "no", "yes" if above >= 2 else "no"
+            lines.append(f"| {data}, {rule} | {below:+.1f} | {near} | {above:+.1f} | {far} |")
+    head = ["|  | below bp | at most 4 | above frozen | at least 2 |", "|---|---:|---|---:|---|"]
+    return head + lines
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from spikelab.settings import Option, Optimiser, Schedule, _check_device, _require
+from spikelab.settings import Optimiser, Option, Schedule, _check_device, _require
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ class LLS(LocalRule):
         basis: "square", "sine" or "random".
         modulation: "none"; "vector" (LLS-M: each class's logit times a learned number); or "matrix" (LLS-MxM: logits
             times a learned matrix).
+        modulation_start: "random", small numbers of mean 0, as in the authors' code: then a layer learns slowly until
+            they have grown; or "identity": ones, or the unit matrix, so that learning begins as without modulation.
         rows: Rows of the basis; one a class by default. Another number needs modulation "matrix".
         features: Numbers to which a layer's activity is averaged, at most.
         temperature: Divides logits.
@@ -51,6 +53,7 @@ class LLS(LocalRule):
         sample_shapes: Mapping[str, Sequence[int]],
         basis: Literal["square", "sine", "random"] = "square",
         modulation: Literal["none", "vector", "matrix"] = "none",
+        modulation_start: Literal["random", "identity"] = "random",
         rows: int = 0,
         features: int = 512,
         temperature: float = 0.5,
@@ -59,6 +62,8 @@ class LLS(LocalRule):
         super().__init__(model, task, sample_shapes)
         if modulation not in ("none", "vector", "matrix"):
             raise ValueError(f"modulation = {modulation!r}: takes 'none', 'vector' or 'matrix'")
+        if modulation_start not in ("random", "identity"):
+            raise ValueError(f"modulation_start = {modulation_start!r}: takes 'random' or 'identity'")
         if not 0 < temperature < math.inf:
             raise ValueError(f"temperature = {temperature!r} must be positive")
         if features < 1:
@@ -74,8 +79,9 @@ class LLS(LocalRule):
             matrix = projection_basis(basis, rows, math.prod(size), generator)
             self.register_buffer(f"basis_{place}", matrix.to(device))
             if modulation != "none":
-                shape = (rows,) if modulation == "vector" else (rows, self.classes)
-                start = 0.01 * torch.randn(shape, generator=generator)
+                start = torch.ones(rows) if modulation == "vector" else torch.eye(rows, self.classes)
+                if modulation_start == "random":
+                    start = 0.01 * torch.randn(start.shape, generator=generator)
                 self.register_parameter(f"modulation_{place}", nn.Parameter(start.to(device)))
 
     def measure(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:

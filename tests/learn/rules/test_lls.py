@@ -113,6 +113,7 @@ def test_pooled_sizes_are_those_of_the_papers_code():
     ("options", "message"),
     [
         ({"modulation": "tensor"}, "modulation = 'tensor': takes 'none', 'vector' or 'matrix'"),
+        ({"modulation_start": "one"}, "modulation_start = 'one': takes 'random' or 'identity'"),
         ({"temperature": 0.0}, "temperature = 0.0 must be positive"),
         ({"features": 0}, "features = 0 must be at least 1"),
         ({"rows": 5}, "rows = 5: another number than that of classes needs modulation 'matrix'"),
@@ -122,6 +123,15 @@ def test_pooled_sizes_are_those_of_the_papers_code():
 def test_options_are_checked(options, message, make_model, make_rule):
     with pytest.raises(ValueError, match=f"rule 'lls': {message}"):
         make_rule("lls", make_model("dense"), **options)
+
+
+@pytest.mark.parametrize("modulation", ["vector", "matrix"])
+def test_modulation_that_starts_as_identity_changes_nothing_at_first(modulation, make_model, make_rule, batch):
+    model = make_model("dense")
+    plain = {name: value.clone() for name, value in gradients(make_rule("lls", model), model, batch).items()}
+    model.zero_grad()
+    found = gradients(make_rule("lls", model, modulation=modulation, modulation_start="identity"), model, batch)
+    assert all(torch.equal(value, plain[name]) for name, value in found.items())
 
 
 def test_fewer_rows_than_classes_with_a_matrix(make_model, make_rule, batch):
