@@ -67,10 +67,10 @@ class Eligibility:
             if weights is None:
                 continue
             assert isinstance(weights, Dense)
-            pairs.append((weights.weight, total[:, at : at + weights.in_features]))
+            pairs.append((weights.get_parameter("weight"), total[:, at : at + weights.in_features]))
             at += weights.in_features
-            if isinstance(weights.bias, nn.Parameter):
-                pairs.append((weights.bias, total[:, at]))
+            if weights.bias is not None:
+                pairs.append((weights.get_parameter("bias"), total[:, at]))
             at += 1
         return pairs
 
