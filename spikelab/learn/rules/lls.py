@@ -90,7 +90,7 @@ class LLS(LocalRule):
         for place, layer in enumerate(self.chain.hidden):
             with torch.enable_grad():
                 activity = layer.run(x)
-                loss = functional.cross_entropy(self.logits(place, activity.mean(0)), label, reduction="sum")
+                loss = functional.cross_entropy(self.logits(place, _mean(activity)), label, reduction="sum")
             own = [self.get_parameter(f"modulation_{place}")] if self.modulation != "none" else []
             self.add_gradients_of(loss, [*layer.modules(), nn.ParameterList(own)])
             x = activity.detach()
@@ -108,3 +108,8 @@ class LLS(LocalRule):
     def signal_operations(self) -> float | None:
         """Two products with the basis for each hidden layer, whatever the number of steps."""
         return sum(2.0 * self.get_buffer(f"basis_{place}").numel() for place in range(len(self.sizes)))
+
+
+def _mean(activity: Tensor) -> Tensor:
+    """Of activity [T, B, ...] over time; a single step is its own mean, without the cost of one."""
+    return activity[0] if len(activity) == 1 else activity.mean(0)

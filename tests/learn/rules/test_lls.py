@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from spikelab.learn.rules.projection import pooled_size, projection_basis
+from spikelab.learn.rules.projection import pool, pooled_size, projection_basis
 from spikelab.nn import LIF
 
 
@@ -107,6 +107,25 @@ def test_pooled_sizes_are_those_of_the_papers_code():
     assert [pooled_size(shape, 512) for shape in shapes] == [(32, 4, 4), (64, 2, 2), (128, 2, 2), (512,)]
     assert pooled_size((4, 3, 3), 512) == (4, 3, 3)
     assert pooled_size((6, 100), 60) == (6, 10)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((3, 14, 9), (3, 5, 4)), ((3, 8, 8), (3, 2, 2)), ((4, 30), (4, 7)), ((23,), (5,)), ((6,), (6,))]
+)
+def test_pooling_is_torchs_adaptive_pooling(shape, size):
+    x = torch.randn(5, *shape, requires_grad=True)
+    if len(shape) == 3:
+        expected = functional.adaptive_avg_pool2d(x, size[1:])
+    else:
+        expected = functional.adaptive_avg_pool1d(x if len(shape) == 2 else x[:, None], size[-1])
+    found = pool(x, size)
+    torch.testing.assert_close(found, expected.flatten(1))
+    error = torch.randn_like(found)
+    ways = [torch.autograd.grad(each.flatten(1), x, error)[0] for each in (found, expected)]
+    torch.testing.assert_close(*ways)
+    with torch.inference_mode():
+        pool(torch.randn(2, *shape, dtype=torch.float64), size)
+    pool(x.double(), size).sum().backward()
 
 
 @pytest.mark.parametrize(
