@@ -1,6 +1,7 @@
 """Settings of the commands that learn streams of tasks and erase classes; see ``spikelab.settings``."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from spikelab.settings import Model, Optimiser, Option, Rule, Schedule, _check_device, _require
 
@@ -63,4 +64,54 @@ class Continual:
         _require(good, "seeds", self.seeds, "each seed once, from 0 to 4294967295")
         _require(self.threads >= 0, "threads", self.threads, "use 0 (torch's choice) or more")
         _require(bool(self.folder), "folder", self.folder, "name the folder of the runs")
+        _check_device(self.device)
+
+
+@dataclass(frozen=True)
+class Erase:
+    """Erase classes from a trained classifier's readout, and measure what is forgotten and what comes back."""
+
+    run: str
+    """Folder of the run."""
+    classes: list[str] = field(default_factory=list)
+    """Classes by name or number, erased one after the other; --class K for one. None takes each alone, in turn."""
+    form: Literal["literal", "centred", "oblique"] = "oblique"
+    """Form of the eraser whose weights are kept; the report shows all of them."""
+    forget_strength: float = 1.0
+    """Strength a of the literal and centred forms on what is forgotten."""
+    retain_strength: float = 1.0
+    """Strength a of what is retained; the larger, the less is erased."""
+    whole: bool = False
+    """Literal and centred forms see all samples of a class, not its mean."""
+    samples: int = 3000
+    """Training samples to see the classes by."""
+    relearn_samples: int = 100
+    """Samples of the attack that tries to bring the classes back; 0 leaves it out."""
+    relearn_steps: int = 50
+    """Its steps."""
+    relearn_rate: float = 0.1
+    """Its learning rate (plain gradient descent on all weights)."""
+    split: str = "test"
+    """Part of the data set that is reported."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which checkpoint of the run."""
+    folder: str | None = None
+    """Where the edited run and the pictures go; none takes RUN/erased."""
+    seed: int = 0
+    """Of the choice of samples and of the attack."""
+    device: str = "auto"
+    """auto takes a GPU where there is one; or cpu, cuda, cuda:N, mps."""
+    threads: int = 0
+    """CPU threads; 0 leaves the choice to torch."""
+    json: str | None = None
+    """Write the figures to this file."""
+
+    def __post_init__(self) -> None:
+        for name in ("forget_strength", "retain_strength", "relearn_rate"):
+            _require(getattr(self, name) > 0, name, getattr(self, name), "must be above 0")
+        for name in ("samples", "relearn_steps"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
+        _require(self.relearn_samples >= 0, "relearn_samples", self.relearn_samples, "use 0 (no attack) or more")
+        _require(0 <= self.seed < 2**32, "seed", self.seed, "use a whole number from 0 to 4294967295")
+        _require(self.threads >= 0, "threads", self.threads, "use 0 (torch's choice) or more")
         _check_device(self.device)

@@ -1,0 +1,100 @@
+"""A trained classifier's readout as an eraser sees it: its weights, what they get, how classes fare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikelab.learn.rules.rule import UnsupportedError
+from spikelab.nn import Dense
+
+
+def readout_of(model: nn.Module) -> tuple[str, Dense]:
+    """The name and the weights that lead to the classes: the last `Dense` of the model.
+
+    Raises:
+        UnsupportedError: If it has none.
+    """
+    found = [(name, module) for name, module in model.named_modules() if isinstance(module, Dense)]
+    if not found:
+        raise UnsupportedError(
+            f"{type(model).__name__} has no Dense weights to erase from; take a classifier with a fully connected "
+            "readout, such as spiking_classifier"
+        )
+    return found[-1]
+
+
+def embed(model: nn.Module, weights: Dense, images: Tensor, batch: int = 256) -> Tensor:
+    """What the weights get for pictures, averaged over time: [N, samples], one column for each picture [B, C, H, W].
+
+    For spikes these are firing rates; of a leaky readout whose answer is linear in them they say all.
+    """
+    arrived: list[Tensor] = []
+    hook = weights.register_forward_hook(lambda module, arguments, output: arrived.append(arguments[0].detach()))
+    was_training = model.training
+    model.eval()
+    columns = []
+    try:
+        with torch.no_grad():
+            for start in range(0, len(images), batch):
+                arrived.clear()
+                model(images[start : start + batch])
+                columns.append(torch.cat(arrived).mean(0).T)
+    finally:
+        hook.remove()
+        model.train(was_training)
+    return torch.cat(columns, 1)
+
+
+def class_accuracies(model: nn.Module, images: Tensor, labels: Tensor, classes: int, batch: int = 256) -> list[float]:
+    """The share of each class's pictures that are recognised; 0 for a class without any."""
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        answers = [model(images[start : start + batch]).argmax(1) for start in range(0, len(images), batch)]
+    model.train(was_training)
+    hits = torch.cat(answers) == labels
+    return [float(hits[labels == each].float().mean()) if (labels == each).any() else 0.0 for each in range(classes)]
+
+
+def split_accuracy(accuracies: list[float], labels: Tensor, erased: list[int]) -> dict[str, float]:
+    """`forgotten`: recognised among the erased classes' pictures; `retained`: among the others'."""
+    counts = [int((labels == each).sum()) for each in range(len(accuracies))]
+
+    def share(classes: list[int]) -> float:
+        total = sum(counts[each] for each in classes)
+        return sum(accuracies[each] * counts[each] for each in classes) / total if total else 0.0
+
+    others = [each for each in range(len(accuracies)) if each not in erased]
+    return {"forgotten": share(erased), "retained": share(others)}
+
+
+def relearn(
+    model: nn.Module, batch: Mapping[str, Any], rate: float, steps: int, judge: Any, every: int = 5
+) -> list[dict[str, float]]:
+    """An attack: plain gradient descent on a few labelled samples, which brings a class back if it is only hidden.
+
+    Args:
+        model: Is changed; all its weights learn.
+        batch: `image` and `label` of the samples, all of them in each step.
+        rate: Learning rate.
+        steps: How many.
+        judge: Gives figures of the model as it stands.
+        every: Steps between judgements.
+
+    Returns:
+        The figures with their `step`, from step 0 on.
+    """
+    course = [{"step": 0.0, **judge(model)}]
+    model.train()
+    optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=rate)
+    for step in range(1, steps + 1):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(model(batch["image"]), batch["label"]).backward()
+        optimiser.step()
+        if step % every == 0 or step == steps:
+            course.append({"step": float(step), **judge(model)})
+    return course
