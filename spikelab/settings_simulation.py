@@ -36,3 +36,43 @@ class Simulate:
     def __post_init__(self) -> None:
         _require(self.threads >= 0, "threads", self.threads, "use 0 (as many as pay) or more")
         _require(self.seed is None or self.seed >= 0, "seed", self.seed, "use 0 or more")
+
+
+@dataclass(frozen=True)
+class WhatWhen:
+    """Learn what comes after a cue, and when: two readouts of a spiking reservoir, beside FORCE."""
+
+    neurons: int = 300
+    """Neurons of the reservoir; 1000 in the paper."""
+    rules: list[str] = field(default_factory=lambda: ["three_factor", "force", "force_merged", "force_reset"])
+    """How timing is learned: three_factor, two_factor, force, force_merged, force_gated, force_reset."""
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
+    """Each a network, noise and events of its own."""
+    schedule: Literal["probability_first", "timing_first"] = "probability_first"
+    """Order of the switches: probability, timing, both; or timing, probability, both."""
+    trials: int = 100
+    """Trials of a block."""
+    fresh_noise: float = 0.2
+    """Standard deviation of the noise current that differs from trial to trial."""
+    background: float = 5.0
+    """Standard deviation of the noise current that is the same in every trial."""
+    feedback: float = 0.0
+    """How strongly the timing outputs act on the reservoir; 0 leaves the loop open."""
+    gate: Literal["trial", "window"] = "window"
+    """Where attention lets the channel that occurred learn: after the cue, or near the event and where it is expected."""
+    sweep: int = 100
+    """Trials at each of eleven probabilities; 0 leaves the sweep out."""
+    geometry: bool = True
+    """Whether to compare the readouts of twenty conditions with shuffled ones."""
+    folder: str = "runs/what_and_when"
+    """Where finished parts, the figures and the pictures go; parts that are there already are not run again."""
+    report: bool = True
+    """Whether to draw the pictures."""
+    json: str | None = None
+    """Write the figures to this file."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.rules), "rules", self.rules, "name at least one")
+        _require(bool(self.seeds) and min(self.seeds) >= 0, "seeds", self.seeds, "name at least one, 0 or more")
+        _require(self.trials >= 1, "trials", self.trials, "use 1 or more")
+        _require(self.sweep >= 0, "sweep", self.sweep, "use 0 (none) or more")

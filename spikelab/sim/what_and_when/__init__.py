@@ -10,6 +10,7 @@ is known of the paper and what is ours stands beside each number in ``parameters
     session.errors      # of the test trials, block by block
 """
 
+from spikelab.sim.what_and_when.experiment import Experiment, run_experiment
 from spikelab.sim.what_and_when.geometry import GeometryResult, readout_geometry
 from spikelab.sim.what_and_when.parameters import (
     DEFAULT_BLOCKS,
@@ -29,6 +30,7 @@ __all__ = [
     "RULES",
     "SCHEDULES",
     "Block",
+    "Experiment",
     "GeometryResult",
     "LearningParameters",
     "Readout",
@@ -41,5 +43,6 @@ __all__ = [
     "build_network",
     "probability_sweep",
     "readout_geometry",
+    "run_experiment",
     "run_session",
 ]

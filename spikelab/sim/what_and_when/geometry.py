@@ -19,7 +19,9 @@ from spikelab.sim.what_and_when.reservoir import Reservoir
 from spikelab.sim.what_and_when.session import Session
 
 PROBABILITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
-LATENCIES = (0.15, 0.225, 0.3, 0.375)
+#: Of A, s. Closer than the bumps are wide: timing weights of latencies far apart have nothing in common, so that no
+#: single component could order them.
+LATENCIES = (0.2, 0.225, 0.25, 0.275)
 
 
 @dataclass(eq=False)

@@ -172,9 +172,9 @@ class LearningParameters:
     """
 
     tau_readout: float = 30e-3
-    rate_what: float = 0.05
+    rate_what: float = 0.03
     rate_when: float = 0.2
-    gate: Literal["trial", "window"] = "trial"
+    gate: Literal["trial", "window"] = "window"
     gate_window: float = 0.06
     expected: float = 0.1
     regularisation: float = 1.0

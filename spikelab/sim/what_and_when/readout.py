@@ -20,22 +20,26 @@ class ReadoutRule:
             squares).
         gated: whether only the channel whose event occurred learns.
         reset: whether FORCE forgets its correlations where statistics switch, which it has to be told.
+        multiplied: whether the prediction is identity times timing, else timing alone.
     """
 
     title: str
     update: Literal["three_factor", "force"]
     gated: bool
     reset: bool = False
+    multiplied: bool = True
 
 
 #: What can be compared. FORCE is Sussillo & Abbott 2009: every channel learns in every trial, towards zero where its
-#: event did not occur; "force_gated" has the attention of the three-factor rule, which tells apart what the gate and
-#: what the memory of least squares do.
+#: event did not occur. So its timing output is the bump times its probability already, and the product has that twice;
+#: "force_merged" is FORCE without the product, one readout for both. "force_gated" has the attention of the three-factor
+#: rule, which tells apart what the gate and what the memory of least squares do.
 RULES = {
     "three_factor": ReadoutRule("gated three-factor", "three_factor", gated=True),
     "two_factor": ReadoutRule("two-factor, no gate", "three_factor", gated=False),
     "force": ReadoutRule("FORCE", "force", gated=False),
     "force_gated": ReadoutRule("FORCE, gated", "force", gated=True),
+    "force_merged": ReadoutRule("FORCE, one readout", "force", gated=False, multiplied=False),
     "force_reset": ReadoutRule("FORCE, reset at switches", "force", gated=False, reset=True),
 }
 

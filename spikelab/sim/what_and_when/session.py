@@ -140,8 +140,9 @@ class Session:
         none = np.zeros((self.task.steps, CHANNELS))
         lesson = Lesson(FIXED, none, np.zeros(CHANNELS), none, 0.0, self.task.after_cue, 0.0, 1)
         self._run(lesson, _TESTS + self.trial)
-        amplitude = np.clip(self.readout.what @ self._mean_state(), 0.0, 1.0)
-        prediction = amplitude * np.maximum(self.record.outputs, 0.0)
+        prediction = np.maximum(self.record.outputs, 0.0)
+        if self.rule.multiplied:
+            prediction *= np.clip(self.readout.what @ self._mean_state(), 0.0, 1.0)
         prediction[: self.task.after_cue] = 0.0
         return prediction
 
