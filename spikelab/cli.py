@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 import spikelab
-from spikelab import settings, settings_hardware, settings_learning, settings_simulation
+from spikelab import settings, settings_continual, settings_hardware, settings_learning, settings_simulation
 from spikelab.registry import suggestion
 
 
@@ -62,7 +62,14 @@ COMMANDS = {
     "simulate": Command(
         settings_simulation.Simulate, "spikelab.report.simulate:simulate", "spikelab.report.simulate:simulated"
     ),
+    "continual": Command(
+        settings_continual.Continual, "spikelab.report.continual:continual", "spikelab.report.continual:learned"
+    ),
+    "erase": Command(settings_continual.Erase, "spikelab.report.erase:erase", "spikelab.report.erase:erased"),
     "learn": Command(settings_learning.Learn, "spikelab.report.learn:learn", "spikelab.report.learn:learned"),
+    "whatwhen": Command(
+        settings_simulation.WhatWhen, "spikelab.report.what_and_when:whatwhen", "spikelab.report.what_and_when:shown"
+    ),
     "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data"),
     "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data"),
     "compare": Command(settings.Compare, "spikelab.report.compare:compare", "spikelab.report.text:comparison"),
@@ -210,9 +217,12 @@ def _underscored(word: str) -> str:
 
 
 def _renamed(word: str, command: Command) -> str:
-    """`--out` is what other tools call `--folder`."""
-    has = "folder" in {entry.name for entry in fields(command.settings)}
-    return "--folder" + word[5:] if has and word.partition("=")[0] == "--out" else word
+    """`--out` is what other tools call `--folder`; `--class K` means `--classes K`: no field can be called `class`."""
+    names = {entry.name for entry in fields(command.settings)}
+    for given, meant in (("--out", "folder"), ("--class", "classes")):
+        if meant in names and word.partition("=")[0] == given:
+            return f"--{meant}" + word[len(given) :]
+    return word
 
 
 def _files_first(words: list[str]) -> list[str]:
