@@ -33,7 +33,8 @@ class LocalRule(SummedGradients):
     def __init__(self, model: nn.Module, task: Task, sample_shapes: Mapping[str, Sequence[int]]) -> None:
         super().__init__(model, task, sample_shapes)
         names = getattr(task, "class_names", None)
-        if names is None or "label" not in sample_shapes:
+        # a picture's label has no dimensions; that of segmentation has those of the picture
+        if names is None or len(sample_shapes.get("label", "none")) > 0:
             raise UnsupportedError(
                 f"{type(self).__name__} takes samples with one label each (task classification), not "
                 f"{type(task).__name__}; bptt takes any task"
