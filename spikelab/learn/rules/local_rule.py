@@ -34,7 +34,7 @@ class LocalRule(SummedGradients):
         super().__init__(model, task, sample_shapes)
         names = getattr(task, "class_names", None)
         # a picture's label has no dimensions; that of segmentation has those of the picture
-        if names is None or len(sample_shapes.get("label", "none")) > 0:
+        if names is None or len(sample_shapes.get("label", (1,))) > 0:
             raise UnsupportedError(
                 f"{type(self).__name__} takes samples with one label each (task classification), not "
                 f"{type(task).__name__}; bptt takes any task"
