@@ -17,7 +17,7 @@ from spikelab.learn.rules.time_local import TimeLocalRule
 from spikelab.learn.rules.traces import membrane_filter
 from spikelab.learn.task import Batch, Task
 from spikelab.nn import Dense, Neuron
-from spikelab.nn.state import State
+from spikelab.nn.state import State, map_state
 
 
 class EProp(TimeLocalRule):
@@ -94,6 +94,11 @@ class EProp(TimeLocalRule):
                 "synapse and sample, and a convolution has too many; it takes Dense layers, and ottt, tess and decolle "
                 "take convolutions"
             )
+
+    def advance(self, x: Tensor, batch: Batch, state: State, share: float) -> tuple[Tensor, Tensor, State]:
+        """Looks at the next steps of a sequence, and adds their gradients up; see `TimeLocalRule.advance`."""
+        # steps write eligibility in place; the caller's state stays as it is
+        return super().advance(x, batch, map_state(torch.clone, state), share)
 
     def look(self, x: Tensor, batch: Batch, state: State, share: float) -> tuple[Tensor, Tensor, State]:
         """One step of all layers, and what they learn in it."""

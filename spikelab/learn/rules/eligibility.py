@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,9 @@ from spikelab.learn.rules.stepping import Moment
 from spikelab.learn.rules.traces import Filter
 from spikelab.nn import Dense, Neuron
 from spikelab.nn.state import State
+
+#: Numbers that are worked on at a time.
+_CACHED = 1 << 17
 
 
 class Eligibility:
@@ -38,21 +43,43 @@ class Eligibility:
             moment: The step.
             before: State of the layer that the step began with; its neurons' states ask for gradients.
             known: What this gave at the step before, {} at the first: "by_state" and "filtered", which hold tensors
-                [n, B, inputs].
+                [n, B, inputs]. It is written over: these are the largest tensors by far.
         """
         x = self._inputs(moment)
-        held = list(known["by_state"].values()) if known else []
+        neurons = moment.charge.shape[-1]
         leaves = [before["neurons"][name] for name in self.names] if known else []
-        eligibility = _carry(moment.output, moment.charge, leaves, x, held)
-        by_state = {name: _carry(moment.state[name], moment.charge, leaves, x, held) for name in self.names}
-        filtered = {}
-        for place, (row, entry) in enumerate(zip(self.filter.matrix, self.filter.entry, strict=True)):
-            into = eligibility * entry
-            for factor, value in zip(row, known["filtered"].values() if known else (), strict=False):
-                if factor:
-                    into.add_(value, alpha=factor)
-            filtered[str(place)] = into
-        return {"by_state": by_state, "filtered": filtered}
+        output = _derivatives(moment.output, moment.charge, leaves)
+        states = [_derivatives(moment.state[name], moment.charge, leaves) for name in self.names]
+        if not known:
+            known = {
+                "by_state": {name: x.new_zeros(neurons, *x.shape) for name in self.names},
+                "filtered": {str(place): x.new_zeros(neurons, *x.shape) for place in range(len(self.filter.entry))},
+            }
+        # a few neurons at a time: what is computed on the way then stays in the processor's cache
+        size = max(1, _CACHED // x.numel())
+        for start in range(0, neurons, size):
+            some = slice(start, start + size)
+            held = [value[some] for value in known["by_state"].values()]
+            eligibility = _carry(output, some, x, held)
+            moved = [_carry(by, some, x, held) for by in states]
+            for into, value in zip(held, moved, strict=True):
+                into.copy_(value)
+            self._filter([value[some] for value in known["filtered"].values()], eligibility)
+        return known
+
+    def _filter(self, filtered: Sequence[Tensor], eligibility: Tensor) -> None:
+        """Moves the readout's filter on by a step, in place."""
+        if len(filtered) == 1:
+            filtered[0].mul_(self.filter.matrix[0][0]).add_(eligibility, alpha=self.filter.entry[0])
+            return
+        moved = []
+        for row, entry in zip(self.filter.matrix, self.filter.entry, strict=True):
+            value = eligibility * entry
+            for factor, held in zip(row, filtered, strict=True):
+                value.add_(held, alpha=factor)
+            moved.append(value)
+        for into, value in zip(filtered, moved, strict=True):
+            into.copy_(value)
 
     def gradients(self, signal: Tensor, known: State) -> list[tuple[nn.Parameter, Tensor]]:
         """The layer's weights and biases, each with sum over the batch of signal [B, n] times filtered eligibility."""
@@ -89,22 +116,26 @@ class Eligibility:
         return torch.cat([arriving, one, returning[0], present], 1)
 
 
-def _carry(value: Tensor, charge: Tensor, leaves: list[Tensor], x: Tensor, held: list[Tensor]) -> Tensor:
-    """The derivative of a number of each neuron by its weights, [n, B, inputs].
+def _derivatives(value: Tensor, charge: Tensor, leaves: Sequence[Tensor]) -> list[Tensor | None]:
+    """Of a number of each neuron, [1, B, n] or [B, n], by what it gets and by its states before: each [n, B, 1]."""
+    if not value.requires_grad:
+        return [None] * (1 + len(leaves))
+    found = torch.autograd.grad(value.sum(), [charge, *leaves], retain_graph=True, allow_unused=True)
+    return [None if g is None else g.reshape(charge.shape[1:]).T.unsqueeze(2) for g in found]
+
+
+def _carry(by: Sequence[Tensor | None], some: slice, x: Tensor, held: Sequence[Tensor]) -> Tensor:
+    """The derivative of a number by the weights [some, B, inputs], through what neurons get and through their states.
 
     Args:
-        value: The numbers [1, B, n] or [B, n], found in the step from `charge` and `leaves`.
-        charge: What the neurons get.
-        leaves: Their states before the step.
+        by: The derivatives of that number (`_derivatives`).
+        some: Which neurons.
         x: What the weights get [B, inputs].
-        held: The derivatives of `leaves` by the weights.
+        held: The derivatives of these neurons' states by their weights.
     """
-    if not value.requires_grad:
-        return x.new_zeros(charge.shape[-1], *x.shape)
-    found = torch.autograd.grad(value.sum(), [charge, *leaves], retain_graph=True, allow_unused=True)
-    by_charge, *by_states = [None if g is None else g.reshape(charge.shape[1:]).T.unsqueeze(2) for g in found]
-    carried = x.new_zeros(charge.shape[-1], *x.shape) if by_charge is None else by_charge * x
-    for by, derivative in zip(by_states, held, strict=True):
-        if by is not None:
-            carried.addcmul_(by, derivative)
+    by_charge, *by_states = by
+    carried = x.new_zeros(*held[0].shape) if by_charge is None else by_charge[some] * x
+    for derivative, by_weights in zip(by_states, held, strict=False):
+        if derivative is not None:
+            carried.addcmul_(derivative[some], by_weights)
     return carried

@@ -14,6 +14,7 @@ from spikelab.learn.rules.rule import UnsupportedError
 from spikelab.learn.rules.stepping import Moment
 from spikelab.learn.rules.traces import Filter
 from spikelab.learn.task import Batch, Task
+from spikelab.nn import Dense
 from spikelab.nn.state import State
 
 
@@ -104,8 +105,12 @@ class TimeLocalRule(LocalRule):
         found = {name: p for name, p in weights.named_parameters() if p.requires_grad}
         if not found:
             return
-        with torch.enable_grad():
-            gradients = torch.autograd.grad(weights(x), list(found.values()), error)
+        if isinstance(weights, Dense):
+            flat = error.flatten(0, -2)
+            gradients = [flat.sum(0) if name == "bias" else flat.T @ x.flatten(0, -2) for name in found]
+        else:
+            with torch.enable_grad():
+                gradients = list(torch.autograd.grad(weights(x), list(found.values()), error))
         named = zip(found, gradients, strict=True)
         self.add(found.values(), [g * constant if name == "bias" else g for name, g in named])
 

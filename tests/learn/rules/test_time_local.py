@@ -18,6 +18,7 @@ from torch.nn import functional
 from spikelab.learn.rules.rule import UnsupportedError
 from spikelab.learn.rules.traces import exponential, membrane_filter
 from spikelab.nn import IF, LI, LIF, AdaptiveLIF, BatchNorm1d, CubaLI, CubaLIF, Dense, Network
+from spikelab.nn.state import map_state
 
 DECAY, THRESHOLD = 0.7, 0.5
 
@@ -183,7 +184,11 @@ def test_two_parts_with_the_state_passed_on_are_one_sequence(name, recurrent):
     own = [p.grad.clone() for p in rule.parameters()]
     x = rule.encode(batch)
     first, _, state = rule.advance(x[:5], batch, {}, 1 / 12)
+    kept = map_state(torch.clone, state)
     second, _, _ = rule.advance(x[5:], batch, state, 1 / 12)
+    unchanged = []
+    map_state(lambda value: unchanged.append(value), state)
+    map_state(lambda value: torch.testing.assert_close(unchanged.pop(0), value), kept)
     for parameter in model.parameters():
         parameter.grad = None
     rule.write(1.0)
