@@ -34,7 +34,7 @@ class ReservoirParameters:
         connection_probability: [ours] of each pair.
         gain: [ours] of the recurrent weights.
         inhibition: [ours] how much stronger an inhibitory weight is on average.
-        tau_synapse: [ours] decay of a synaptic current, s.
+        tau_synapse: [ours] decay of a synaptic current, s; by 1 - dt / tau_synapse in a step, like Izhikevich's script.
         background: [ours] standard deviation of a noise current that is the same in every trial. It stands for whatever
             makes the trajectory after a cue reproducible, in the paper the feedback of the timing prediction.
         fresh_noise: [ours] standard deviation of a noise current that differs from trial to trial.

@@ -32,8 +32,8 @@ class ReadoutRule:
 
 #: What can be compared. FORCE is Sussillo & Abbott 2009: every channel learns in every trial, towards zero where its
 #: event did not occur. So its timing output is the bump times its probability already, and the product has that twice;
-#: "force_merged" is FORCE without the product, one readout for both. "force_gated" has the attention of the three-factor
-#: rule, which tells apart what the gate and what the memory of least squares do.
+#: "force_merged" is FORCE without the product, one readout for both. "force_gated" learns only the channel that
+#: occurred, as the three-factor rule does, which tells apart what the gate and what the memory of least squares do.
 RULES = {
     "three_factor": ReadoutRule("gated three-factor", "three_factor", gated=True),
     "two_factor": ReadoutRule("two-factor, no gate", "three_factor", gated=False),

@@ -37,7 +37,8 @@ def run_trial_plainly(
     a, b, c, d = (np.broadcast_to(cells.parameters[name], cells.size) for name in "abcd")
     v, current = np.full(cells.size, -65.0), np.zeros(cells.size)
     u = b * -65.0
-    fading = math.exp(-1e-3 / reservoir.parameters.tau_synapse)
+    # forward Euler, as the method "half_step_euler" takes all states but the membrane
+    fading = 1 - 1e-3 / reservoir.parameters.tau_synapse
     trace, outputs = np.zeros(cells.size), np.zeros(len(when))
     drawn = np.zeros(-(-cells.size // 64) * 64)
     senders = np.repeat(np.arange(cells.size), np.diff(reservoir.starts))
