@@ -40,6 +40,7 @@ RULES: dict[str, tuple[str, dict[str, Option]]] = {
     "lls_square": ("lls", {"basis": "square"}),
     "lls_sine": ("lls", {"basis": "sine"}),
     "lls_random": ("lls", {"basis": "random"}),
+    "lls_random_cold": ("lls", {"basis": "random", "temperature": 0.05}),
     "feedback_alignment": ("feedback_alignment", {}),
     "sign_symmetric": ("feedback_alignment", {"feedback": "sign"}),
     "direct_feedback": ("direct_feedback", {}),
@@ -218,7 +219,8 @@ NOTE = """
   milliseconds.
 * `frozen` trains the readout alone: what stands above it is what a rule makes of the hidden layers.
 * `lls_m` and `lls_mxm` begin with small random modulation, as the authors' code does, and learn little until it has
-  grown; `..._identity` begin as plain LLS. `lls_random` has the authors' scale, 0.1, a tenth of the waves'.
+  grown; `..._identity` begin as plain LLS. `lls_random` has the authors' scale, 0.1, a tenth of the waves';
+  `lls_random_cold` makes up for it by a tenth of the temperature.
 * The paper trains 100 epochs with augmentation and a schedule-free optimiser, so its accuracies are no target here.
 """
 
