@@ -39,6 +39,7 @@ RULES: dict[str, tuple[str, dict[str, Option]]] = {
     "lls_m_identity": ("lls", {"modulation": "vector", "modulation_start": "identity"}),
     "lls_square": ("lls", {"basis": "square"}),
     "lls_sine": ("lls", {"basis": "sine"}),
+    "lls_cosine": ("lls", {"basis": "cosine"}),
     "lls_random": ("lls", {"basis": "random"}),
     "lls_random_cold": ("lls", {"basis": "random", "temperature": 0.05}),
     "feedback_alignment": ("feedback_alignment", {}),

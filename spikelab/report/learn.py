@@ -97,8 +97,9 @@ def draw(runs: Mapping[str, Sequence[RunFolder]], folder: Path) -> None:
         folder: Gets `curves.png`.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     for place, (rule, folders) in enumerate(runs.items()):
         for seed, run in enumerate(folders):
@@ -109,9 +110,10 @@ def draw(runs: Mapping[str, Sequence[RunFolder]], folder: Path) -> None:
             loss.plot(epochs, [line["train_loss"] for line in lines], **style)
             accuracy.plot(epochs, [100 * line["accuracy"] for line in lines], **style)
     loss.set(xlabel="epoch", ylabel="loss", title="Training, of the readout", ylim=(0, None))
-    accuracy.set(xlabel="epoch", ylabel="percent", title="Accuracy in validation", ylim=(None, 100.5))
-    accuracy.legend(frameon=False, loc="lower right")
+    accuracy.set(xlabel="epoch", ylabel="percent", title="Accuracy in validation")
+    figure.legend(*accuracy.get_legend_handles_labels(), frameon=False, loc="outside right upper")
     for axes in (loss, accuracy):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(folder / "curves.png", dpi=110)
 

@@ -96,7 +96,7 @@ def test_an_interrupted_command_goes_on(pictures, tmp_path, capsys, monkeypatch)
     ("options", "message"),
     [
         ({"rule": "lsl"}, "rules: unknown name 'lsl'; did you mean 'lls'?"),
-        ({"rule": "lls", "rule_options.basis": "cosine"}, "rule 'lls': basis = 'cosine': takes 'square'"),
+        ({"rule": "lls", "rule_options.basis": "triangle"}, "rule 'lls': basis = 'triangle': takes 'square'"),
         ({"rule": "lls", "rule_options.colour": "red"}, "rule 'lls' has no option 'colour'"),
         ({"rule": "lls", "model": "halsie", "compare": ""}, "model 'halsie'"),
         ({"rule": "frozen"}, "leave out frozen, which is the rule"),

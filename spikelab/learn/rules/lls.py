@@ -27,7 +27,7 @@ class LLS(LocalRule):
         model: A chain of layers.
         task: Has `class_names`.
         sample_shapes: Name -> shape of each tensor of a sample.
-        basis: "square", "sine" or "random".
+        basis: "square", "sine", "cosine" or "random" (`projection_basis`).
         modulation: "none"; "vector" (LLS-M: each class's logit times a learned number); or "matrix" (LLS-MxM: logits
             times a learned matrix).
         modulation_start: "random", small numbers of mean 0, as in the authors' code: then a layer learns slowly until
@@ -51,7 +51,7 @@ class LLS(LocalRule):
         model: nn.Module,
         task: Task,
         sample_shapes: Mapping[str, Sequence[int]],
-        basis: Literal["square", "sine", "random"] = "square",
+        basis: Literal["square", "sine", "cosine", "random"] = "square",
         modulation: Literal["none", "vector", "matrix"] = "none",
         modulation_start: Literal["random", "identity"] = "random",
         rows: int = 0,

@@ -18,20 +18,29 @@ def projection_basis(kind: str, rows: int, places: int, generator: torch.Generat
     """A fixed matrix [rows, places].
 
     Args:
-        kind: "square" (square waves of many frequencies), "sine", or "random" (normal, of standard deviation 0.1).
+        kind: "square" (square waves of many frequencies), "sine", "cosine" (rows of the discrete cosine transform,
+            evenly spread: orthogonal and without a mean however many there are, where some of the former overlap from
+            about 100 on), or "random" (normal, of standard deviation 0.1).
         rows: usually one a class.
         places: length of what is projected.
         generator: of the random one.
 
     Raises:
-        ValueError: For another kind.
+        ValueError: For another kind, or more cosines than there are.
 
-    Source: Apolinario, Roy and Roy 2025, WACV, and the authors' code, whose frequencies these are.
+    Source: Apolinario, Roy and Roy 2025, WACV, and the authors' code, whose frequencies these are; what its command
+    line calls cosine is "sine" here, and "cosine" is ours.
     """
     if kind == "random":
         return 0.1 * torch.randn(rows, places, generator=generator)
+    if kind == "cosine":
+        if rows > places - 1:
+            raise ValueError(f"basis = 'cosine': activity of {places} numbers has {places - 1} rows, not {rows}")
+        waves = torch.linspace(1, places - 1, rows, dtype=torch.float64).round()
+        moments = torch.arange(places, dtype=torch.float64) + 0.5
+        return torch.cos(math.pi / places * waves[:, None] * moments).to(torch.get_default_dtype())
     if kind not in ("square", "sine"):
-        raise ValueError(f"basis = {kind!r}: takes 'square', 'sine' or 'random'")
+        raise ValueError(f"basis = {kind!r}: takes 'square', 'sine', 'cosine' or 'random'")
     frequencies = torch.linspace(*_FREQUENCIES, rows, dtype=torch.float64)
     waves = torch.sin(frequencies[:, None] * torch.arange(places, dtype=torch.float64))
     # never 0, also at the first place, where every sine is

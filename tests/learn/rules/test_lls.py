@@ -14,7 +14,7 @@ def gradients(rule, model, batch):
     return {name.removeprefix("network.nodes."): p.grad for name, p in model.named_parameters()}
 
 
-@pytest.mark.parametrize("basis", ["square", "sine", "random"])
+@pytest.mark.parametrize("basis", ["square", "sine", "cosine", "random"])
 @pytest.mark.parametrize("modulation", ["none", "vector", "matrix"])
 @pytest.mark.parametrize("kind", ["dense", "convolutional", "ordinary"])
 def test_the_update_is_the_gradient_of_each_layers_own_loss(kind, basis, modulation, make_model, make_rule, batch):
@@ -97,8 +97,17 @@ def test_bases():
     assert set(projection_basis("square", 10, 512).unique().tolist()) == {-1.0, 1.0}
     one, two = (projection_basis("random", 5, 7, torch.Generator().manual_seed(4)) for _ in range(2))
     assert torch.equal(one, two)
-    with pytest.raises(ValueError, match="basis = 'triangle': takes 'square', 'sine' or 'random'"):
+    with pytest.raises(ValueError, match="basis = 'triangle': takes 'square', 'sine', 'cosine' or 'random'"):
         projection_basis("triangle", 2, 2)
+
+
+@pytest.mark.parametrize(("classes", "places"), [(1, 2), (10, 11), (10, 400), (200, 2048)])
+def test_cosines_are_orthogonal_however_many(classes, places):
+    matrix = projection_basis("cosine", classes, places).double()
+    torch.testing.assert_close(matrix @ matrix.T, places / 2 * torch.eye(classes).double(), rtol=0, atol=1e-3)
+    assert matrix.mean(1).abs().max() < 1e-6
+    with pytest.raises(ValueError, match=f"activity of 10 numbers has 9 rows, not {classes + 9}"):
+        projection_basis("cosine", classes + 9, 10)
 
 
 def test_pooled_sizes_are_those_of_the_papers_code():
@@ -136,7 +145,7 @@ def test_pooling_is_torchs_adaptive_pooling(shape, size):
         ({"temperature": 0.0}, "temperature = 0.0 must be positive"),
         ({"features": 0}, "features = 0 must be at least 1"),
         ({"rows": 5}, "rows = 5: another number than that of classes needs modulation 'matrix'"),
-        ({"basis": "sinus"}, "basis = 'sinus': takes 'square', 'sine' or 'random'"),
+        ({"basis": "sinus"}, "basis = 'sinus': takes 'square', 'sine', 'cosine' or 'random'"),
     ],
 )
 def test_options_are_checked(options, message, make_model, make_rule):
