@@ -150,7 +150,8 @@ class EProp(TimeLocalRule):
                 name = moment.layer.name
                 trace, moved = self.filter.advance(moment.output.detach(), state.get(name, {}).get("spikes"))
                 after[name]["spikes"] = moved
-                self.add([weights], [error[0].T @ trace[0]])
+                with torch.autocast(trace.device.type, enabled=False):
+                    self.add([weights], [error[0].to(trace.dtype).T @ trace[0]])
         return signals
 
     def signal_operations(self) -> float | None:

@@ -48,6 +48,8 @@ class Eligibility:
         x = self._inputs(moment)
         neurons = moment.charge.shape[-1]
         leaves = [before["neurons"][name] for name in self.names] if known else []
+        if x.dtype not in (torch.float32, torch.float64):
+            x = x.float()
         output = _derivatives(moment.output, moment.charge, leaves)
         states = [_derivatives(moment.state[name], moment.charge, leaves) for name in self.names]
         if not known:
@@ -83,11 +85,11 @@ class Eligibility:
 
     def gradients(self, signal: Tensor, known: State) -> list[tuple[nn.Parameter, Tensor]]:
         """The layer's weights and biases, each with sum over the batch of signal [B, n] times filtered eligibility."""
-        row = signal.T.unsqueeze(1)
-        total = signal.new_zeros(())
-        for factor, value in zip(self.filter.exit, known["filtered"].values(), strict=True):
-            if factor:
-                total = total + factor * torch.bmm(row, value).squeeze(1)
+        values = list(known["filtered"].values())
+        row = signal.to(values[0].dtype).T.unsqueeze(1)
+        with torch.autocast(row.device.type, enabled=False):
+            found = [f * torch.bmm(row, v).squeeze(1) for f, v in zip(self.filter.exit, values, strict=True) if f]
+        total = torch.stack(found).sum(0)
         pairs: list[tuple[nn.Parameter, Tensor]] = []
         at = 0
         for weights in (self.layer.weights, self.layer.recurrent):
@@ -134,8 +136,8 @@ def _carry(by: Sequence[Tensor | None], some: slice, x: Tensor, held: Sequence[T
         held: The derivatives of these neurons' states by their weights.
     """
     by_charge, *by_states = by
-    carried = x.new_zeros(*held[0].shape) if by_charge is None else by_charge[some] * x
+    carried = x.new_zeros(*held[0].shape) if by_charge is None else by_charge[some].to(x.dtype) * x
     for derivative, by_weights in zip(by_states, held, strict=False):
         if derivative is not None:
-            carried.addcmul_(derivative[some], by_weights)
+            carried.addcmul_(derivative[some].to(x.dtype), by_weights)
     return carried

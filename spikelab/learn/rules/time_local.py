@@ -105,12 +105,16 @@ class TimeLocalRule(LocalRule):
         found = {name: p for name, p in weights.named_parameters() if p.requires_grad}
         if not found:
             return
-        if isinstance(weights, Dense):
-            flat = error.flatten(0, -2)
-            gradients = [flat.sum(0) if name == "bias" else flat.T @ x.flatten(0, -2) for name in found]
-        else:
-            with torch.enable_grad():
-                gradients = list(torch.autograd.grad(weights(x), list(found.values()), error))
+        precision = next(iter(found.values())).dtype
+        x, error = x.to(precision), error.to(precision)
+        # sums over steps are kept in the weights' own precision, also where the network runs in less
+        with torch.autocast(x.device.type, enabled=False):
+            if isinstance(weights, Dense):
+                flat = error.flatten(0, -2)
+                gradients = [flat.sum(0) if name == "bias" else flat.T @ x.flatten(0, -2) for name in found]
+            else:
+                with torch.enable_grad():
+                    gradients = list(torch.autograd.grad(weights(x), list(found.values()), error))
         named = zip(found, gradients, strict=True)
         self.add(found.values(), [g * constant if name == "bias" else g for name, g in named])
 

@@ -35,11 +35,19 @@ class Filter:
 
     def advance(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What the filter gives out [...] for x [...] of one step, and its state [d, ...] after it."""
+        if x.dtype not in (torch.float32, torch.float64):
+            # small steps over long times: half precision would lose them
+            x = x.float()
         entry = x.new_tensor(self.entry).reshape(-1, *[1] * x.dim())
         after = entry * x
         if state is not None:
-            after = after + torch.tensordot(x.new_tensor(self.matrix), state, 1)
-        return torch.tensordot(x.new_tensor(self.exit), after, 1), after
+            after = after + _combine(x.new_tensor(self.matrix), state)
+        return _combine(x.new_tensor(self.exit), after), after
+
+
+def _combine(factors: Tensor, values: Tensor) -> Tensor:
+    with torch.autocast(values.device.type, enabled=False):
+        return torch.tensordot(factors, values, 1)
 
 
 def exponential(decay: float) -> Filter:

@@ -209,6 +209,20 @@ def test_recurrent_weights_learn_and_outputs_are_those_of_the_network(name):
     assert found["network.nodes.recurrent.bias"].abs().sum() > 0
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_a_network_in_half_precision_learns_nearly_the_same_in_single_precision(name, make_model, make_rule, batch):
+    model, found = make_model("dense"), []
+    rule = make_rule(name, model, **({"feedback": "adaptive"} if name == "e_prop" else {}))
+    for half in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            rule.measure(model, batch)
+        rule.write(1.0)
+        assert all(p.grad.dtype == torch.float32 for p in [*model.parameters(), *rule.parameters()])
+        found.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+    assert functional.cosine_similarity(*found, dim=0) > 0.95
+
+
 def test_ottt_of_recurrent_weights_follows_the_spikes_of_the_step_before(model):
     torch.manual_seed(0)
     model, batch = Chain(lif(), recurrent=0.5), spike_trains()
