@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.grad import conv1d_input, conv2d_input
 
 from spikelab.learn.rules.bptt import BPTT
+from spikelab.learn.rules.layers import refuse_replaced
 from spikelab.learn.rules.rule import UnsupportedError
 from spikelab.learn.task import Batch, Task
 
@@ -55,6 +56,8 @@ class FeedbackAlignment(BPTT):
             raise ValueError(f"feedback = {feedback!r}: takes 'random' or 'sign'")
         if not 0 < scale < math.inf:
             raise ValueError(f"scale = {scale!r} must be positive")
+        # what runs in a network's place need not call its modules
+        refuse_replaced(model)
         self.feedback, self.scale = feedback, scale
         self._weights = list(_weights_of(model))
         generator = torch.Generator().manual_seed(seed)

@@ -136,7 +136,21 @@ def chain_of(model: nn.Module) -> Chain:
             f"{type(model).__name__} has no {lacking[0] if lacking else 'network of nodes'}: this rule takes a model "
             "that is one network, such as spiking_classifier or convolutional_classifier; bptt takes any"
         )
+    refuse_replaced(model)
     return _Reader(model.network).chain(model)
+
+
+def refuse_replaced(model: nn.Module) -> None:
+    """Refuse a model in whose network's place something else runs, such as the same layers in integers.
+
+    Raises:
+        UnsupportedError: For such a model: a rule that calls the layers itself would train what does not run.
+    """
+    if any(isinstance(module, Network) and module.runner is not None for module in model.modules()):
+        raise UnsupportedError(
+            "the network runs in integers (quantise.bits), and this rule looks at its layers in real numbers: train "
+            "with this rule first and quantise after that, or use bptt"
+        )
 
 
 class _Reader:

@@ -98,6 +98,21 @@ def test_threads_do_not_matter(pair, batch):
         torch.testing.assert_close(gradient, two[name], rtol=1e-5, atol=1e-7)
 
 
+def test_half_precision(pair, batch):
+    model, rule = pair
+    model.eval()
+    _, _, full = gradients(rule, model, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        total, _ = rule.measure(model, batch)
+    for parameter in model.parameters():
+        parameter.grad = None
+    rule.write(1.0)
+    assert total.dtype == torch.float32
+    found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    assert found.keys() == full.keys()
+    assert all(gradient.dtype == torch.float32 and gradient.isfinite().all() for gradient in found.values())
+
+
 def test_training_brings_the_loss_down(pair, batch):
     model, rule = pair
     model.train()

@@ -6,9 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from spikelab.hw.quantised_model import quantise_model
 from spikelab.learn.rules.layers import chain_of
 from spikelab.learn.rules.rule import UnsupportedError
 from spikelab.nn import LI, LIF, AvgPool2d, BatchNorm1d, Conv2d, Delay, Dense, Flatten, Network
+from spikelab.settings import Quantise
+
+SHAPES = {"image": [1, 8, 8], "label": []}
 
 
 class Model(nn.Module):
@@ -111,3 +115,18 @@ def test_what_is_no_chain_is_named():
     for message, model in cases.items():
         with pytest.raises(UnsupportedError, match=message):
             chain_of(model)
+
+
+def test_a_network_that_runs_in_integers_is_trained_through_them_or_refused(rule_name, make_model, make_rule, batch):
+    model = make_model("dense")
+    plain = make_rule("bptt", model).measure(model, batch)[0]
+    quantise_model(model, Quantise(bits=2), SHAPES)
+    if rule_name not in ("bptt", "truncated_bptt"):
+        with pytest.raises(UnsupportedError, match=r"runs in integers .*train with this rule first and quantise after"):
+            make_rule(rule_name, model)
+        return
+    rule = make_rule(rule_name, model)
+    total, _ = rule.measure(model, batch)
+    assert total != plain
+    rule.write(1.0)
+    assert model.network.nodes["hidden1_weights"].weight.grad.abs().sum() > 0
