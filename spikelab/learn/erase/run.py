@@ -88,10 +88,13 @@ class _Subject:
             not settings.whole,
         )
         model = copy.deepcopy(self.model)
-        weights = model.get_submodule(self.layer)
+        weights: Any = model.get_submodule(self.layer)
         with torch.no_grad():
             for each in classes:
-                weights.weight.copy_(eraser.erase(weights.weight, [each]))  # type: ignore[arg-type,operator]
+                weights.weight.copy_(eraser.erase(weights.weight, [each]))
+            if form == "oblique" and weights.bias is not None:
+                # behind the oblique form nothing but biases answers to the class: its own must not be the one that wins
+                weights.bias[list(classes)] = torch.minimum(weights.bias[list(classes)], weights.bias.min())
         return model
 
     def edit(self, classes: list[int]) -> dict[str, Any]:
