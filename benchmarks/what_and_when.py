@@ -47,7 +47,7 @@ def experiments() -> dict[str, Experiment]:
     small, large = ReservoirParameters(neurons=300), ReservoirParameters(neurons=1000)
     brief = Experiment(rules=("three_factor", "force_merged", "force_reset"), seeds=(0, 1, 2), sweep=0, geometry=False)
     gated = replace(brief, rules=("three_factor",), seeds=SEEDS)
-    controls = replace(brief, rules=("two_factor", "force_gated"), seeds=SEEDS)
+    controls = replace(brief, rules=("two_factor", "force_gated", "force_merged_reset"), seeds=SEEDS)
     found = {
         "300 neurons": Experiment(rules=RULES, seeds=SEEDS, reservoir=small),
         "1000 neurons": Experiment(rules=("three_factor", "force", "force_reset"), seeds=SEEDS, reservoir=large),

@@ -13,7 +13,7 @@ class Simulate:
     run: str
     """TOML file of a network, or an example: vogels_abbott, brunel, izhikevich_2003, microcircuit."""
     duration: str | None = None
-    """Biological time, such as "2 s"; none takes the file's own, else one second."""
+    """Biological time, such as "2 s"; none takes the file's own, else one second. What a checkpoint has run counts."""
     options: dict[str, Option] = field(default_factory=dict)
     """Arguments of an example, one at a time: --options.neurons 10000 --options.plastic true."""
     seed: int | None = None
@@ -25,9 +25,11 @@ class Simulate:
     threads: int = 0
     """Threads; 0 takes as many as pay. Results do not depend on it."""
     folder: str | None = None
-    """Where the report with its pictures and the recorded spikes go; none takes runs/NAME."""
+    """Where the report with its pictures goes; none takes runs/NAME."""
     report: bool = True
     """Whether to draw the pictures."""
+    record: str | None = None
+    """Stream all spikes to this HDF5 file; a run that goes on from a checkpoint goes on in it."""
     checkpoint: str | None = None
     """Continue from this file if it is there, and write the state to it at the end or when interrupted."""
     json: str | None = None
@@ -45,7 +47,8 @@ class WhatWhen:
     neurons: int = 300
     """Neurons of the reservoir; 1000 in the paper."""
     rules: list[str] = field(default_factory=lambda: ["three_factor", "force", "force_merged", "force_reset"])
-    """How timing is learned: three_factor, two_factor, force, force_merged, force_gated, force_reset."""
+    """How timing is learned: three_factor, two_factor, force, force_merged, force_gated, force_reset,
+    force_merged_reset."""
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
     """Each a network, noise and events of its own."""
     schedule: Literal["probability_first", "timing_first"] = "probability_first"

@@ -41,6 +41,7 @@ RULES = {
     "force_gated": ReadoutRule("FORCE, gated", "force", gated=True),
     "force_merged": ReadoutRule("FORCE, one readout", "force", gated=False, multiplied=False),
     "force_reset": ReadoutRule("FORCE, reset at switches", "force", gated=False, reset=True),
+    "force_merged_reset": ReadoutRule("FORCE, one readout, reset", "force", gated=False, reset=True, multiplied=False),
 }
 
 
