@@ -62,7 +62,7 @@ class WhatWhen:
     feedback: float = 0.0
     """How strongly the timing outputs act on the reservoir; 0 leaves the loop open."""
     gate: Literal["trial", "window"] = "window"
-    """Where attention lets the channel that occurred learn: after the cue, or near the event and where it is expected."""
+    """Where attention lets the channel that occurred learn: after the cue, or near the event and expected ones."""
     sweep: int = 100
     """Trials at each of eleven probabilities; 0 leaves the sweep out."""
     geometry: bool = True
