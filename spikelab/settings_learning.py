@@ -49,7 +49,6 @@ class Learn:
     def __post_init__(self) -> None:
         _require(len(self.seeds) > 0, "seeds", self.seeds, "give at least one")
         _require(len(set(self.seeds)) == len(self.seeds), "seeds", self.seeds, "each seed once")
-        _require(self.rule not in self.compare, "compare", self.compare, f"leave out {self.rule}, which is the rule")
         _require(len(set(self.compare)) == len(self.compare), "compare", self.compare, "each rule once")
         _require(self.epochs >= 1, "epochs", self.epochs, "must be at least 1")
         _require(self.batch_size >= 1, "batch_size", self.batch_size, "a batch holds at least 1 sample")

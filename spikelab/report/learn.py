@@ -37,7 +37,7 @@ def learn(settings: Learn) -> dict[str, Any]:
         ValueError: If a rule is unknown, or does not take the model or the data; before anything is trained.
         TrainingInterrupted: After Ctrl-C or SIGTERM; the same command again goes on.
     """
-    rules = [settings.rule, *settings.compare]
+    rules = [settings.rule, *(each for each in settings.compare if each != settings.rule)]
     for rule in rules:
         registry.load("rules", rule)
     costs = {rule: rule_costs(_training(settings, rule, settings.seeds[0])) for rule in rules}

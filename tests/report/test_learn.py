@@ -92,6 +92,11 @@ def test_an_interrupted_command_goes_on(pictures, tmp_path, capsys, monkeypatch)
         assert one == two
 
 
+def test_a_rule_that_is_also_to_be_compared_with_counts_once(pictures, tmp_path):
+    assert main(words(tmp_path / "run", pictures, rule="frozen", epochs=1)) == 0
+    assert list(json.loads((tmp_path / "run" / "learning.json").read_text())["summary"]) == ["frozen", "bptt"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -99,7 +104,8 @@ def test_an_interrupted_command_goes_on(pictures, tmp_path, capsys, monkeypatch)
         ({"rule": "lls", "rule_options.basis": "triangle"}, "rule 'lls': basis = 'triangle': takes 'square'"),
         ({"rule": "lls", "rule_options.colour": "red"}, "rule 'lls' has no option 'colour'"),
         ({"rule": "lls", "model": "halsie", "compare": ""}, "model 'halsie'"),
-        ({"rule": "frozen"}, "leave out frozen, which is the rule"),
+        ({"compare": "bptt,bptt"}, "each rule once"),
+        ({"compare": "bptt,sltz"}, "rules: unknown name 'sltz'; did you mean 'sltt'?"),
         ({"seeds": "1,1"}, "each seed once"),
         ({"epochs": 0}, "epochs = 0: must be at least 1"),
     ],

@@ -33,11 +33,12 @@ class LocalRule(SummedGradients):
     def __init__(self, model: nn.Module, task: Task, sample_shapes: Mapping[str, Sequence[int]]) -> None:
         super().__init__(model, task, sample_shapes)
         names = getattr(task, "class_names", None)
-        # a picture's label has no dimensions; that of segmentation has those of the picture
-        if names is None or len(sample_shapes.get("label", (1,))) > 0:
+        label = sample_shapes.get("label")
+        if names is None or label is None or len(label) > 0:
+            found = type(task).__name__ if label is None or names is None else f"labels of shape {list(label)}"
             raise UnsupportedError(
-                f"{type(self).__name__} takes samples with one label each (task classification), not "
-                f"{type(task).__name__}; bptt takes any task"
+                f"{type(self).__name__} takes samples with one label each (task classification, and a data set such as "
+                f"mnist), not {found}; bptt takes any task"
             )
         self.classes = len(names)
         self.chain: Chain = chain_of(model)
