@@ -100,14 +100,14 @@ def _plain_trial(session: Session, block: Block, rule: str) -> Callable[[], Any]
     """The same learning trial as a plain loop over steps; FORCE updates every second one, as it does compiled."""
     target = np.zeros((session.task.steps, 2))
     target[:, 0] = session.bump(block.latencies[0])
-    lesson = session._lesson(block, 0, target)
+    lesson = session.lesson(block, 0, target)
     if rule == "force":
         lesson = lesson._replace(mode=FORCE)
     count = session.reservoir.parameters.neurons
     record = session.record._replace(mean=np.zeros(count), outputs=np.zeros((session.task.steps, 2)))
     when, inverse = np.zeros((2, count)), np.eye(count)
     key, decay = stream_key(0, 1), math.exp(-1 / 30)
-    return lambda: run_trial_plainly(session.reservoir, key, decay, session._scale, when, inverse, lesson, record)
+    return lambda: run_trial_plainly(session.reservoir, key, decay, session.scale, when, inverse, lesson, record)
 
 
 def _cpu_seconds(run: Callable[[], Any]) -> float:

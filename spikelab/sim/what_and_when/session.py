@@ -81,6 +81,7 @@ class Session:
         readout: the weights, which change.
         trial: learning trials so far.
         record: what the last trial left.
+        scale: what a spike adds to the trace, so that the state after the cue has a mean square length of 1.
     """
 
     def __init__(
@@ -115,8 +116,8 @@ class Session:
         self._wires = Wires(
             self.reservoir.starts, self.reservoir.targets, self.reservoir.weights, self.reservoir.feedback
         )
-        self._scale = 1.0
-        self._scale = self._usual_scale()
+        self.scale = 1.0
+        self.scale = self._usual_scale()
 
     def learn(self, block: Block, event: int | None = None) -> int:
         """One trial: an event is drawn, or given, and both readouts learn. Returns the event, 0 for A and 1 for B."""
@@ -125,7 +126,7 @@ class Session:
         event = drawn if event is None else event
         target = np.zeros((self.task.steps, CHANNELS))
         target[:, event] = self.bump(block.latencies[event])
-        self._run(self._lesson(block, event, target), _LEARNING + self.trial)
+        self._run(self.lesson(block, event, target), _LEARNING + self.trial)
         self.readout.learn_what(self._mean_state(), event, self.learning.rate_what)
         if self.rule.update == "force" and not self._closed:
             chosen = slice(self.task.after_cue, None, self.learning.force_every)
@@ -162,9 +163,8 @@ class Session:
         if self.rule.reset:
             self.readout.forget(self.learning.regularisation)
 
-    # ------------------------------------------------------------------------------------------------------- pieces
-
-    def _lesson(self, block: Block, event: int, target: np.ndarray) -> Lesson:
+    def lesson(self, block: Block, event: int, target: np.ndarray) -> Lesson:
+        """What a trial with this event teaches; ``target`` is what the outputs should be, [steps, channels]."""
         learning = self.learning
         mode = THREE_FACTOR if self.rule.update == "three_factor" else FORCE if self._closed else FIXED
         allowed = np.ones(CHANNELS)
@@ -177,6 +177,8 @@ class Session:
             window = np.stack(near, axis=1).astype(float)
         first, every = self.task.after_cue, learning.force_every
         return Lesson(mode, target, allowed, window, learning.expected, first, learning.rate_when, every)
+
+    # ------------------------------------------------------------------------------------------------------- pieces
 
     def _run(self, lesson: Lesson, stream: int) -> None:
         reservoir, inverse = self.reservoir, self.readout.inverse
@@ -192,7 +194,7 @@ class Session:
             reservoir.parameters.fresh_noise,
             stream_key(reservoir.parameters.seed, stream + (self._draw << 32)),
             math.exp(-1e-3 / self.learning.tau_readout),
-            self._scale,
+            self.scale,
             self.readout.when,
             inverse[0] if len(inverse) else np.zeros((0, 0)),
             lesson,

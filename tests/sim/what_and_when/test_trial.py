@@ -162,7 +162,7 @@ def test_a_trial_of_force_is_the_same_online_and_after_the_trial():
     block = Block(probability=1.0)
     session.learn(block, event=0)
     reservoir = Reservoir.build(parameters)
-    lesson = Lesson(FORCE, session._lesson(block, 0, np.zeros((600, 2))).target, np.ones(2), *_open(600))
+    lesson = Lesson(FORCE, session.lesson(block, 0, np.zeros((600, 2))).target, np.ones(2), *_open(600))
     lesson.target[:, 0] = session.bump(block.latencies[0])
     when, inverse, record = np.zeros((2, 50)), np.eye(50), empty_record(reservoir)
     reservoir.reset()
@@ -170,7 +170,7 @@ def test_a_trial_of_force_is_the_same_online_and_after_the_trial():
     arrays = (reservoir.step, reservoir.arguments, reservoir.flags, reservoir.current, reservoir.arriving)
     key = stream_key(0, 1 << 20)
     fresh = parameters.fresh_noise
-    run_trial(*arrays, wires, reservoir.drive, fresh, key, DECAY, session._scale, when, inverse, lesson, record)
+    run_trial(*arrays, wires, reservoir.drive, fresh, key, DECAY, session.scale, when, inverse, lesson, record)
     np.testing.assert_allclose(session.readout.when, when, atol=1e-8)
 
 
