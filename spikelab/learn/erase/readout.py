@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spikelab.learn.rules.layers import Chain
 from spikelab.learn.rules.rule import UnsupportedError
 from spikelab.nn import Dense
 
@@ -31,22 +32,49 @@ def embed(model: nn.Module, weights: Dense, images: Tensor, batch: int = 256) ->
     """What the weights get for pictures, averaged over time: [N, samples], one column for each picture [B, C, H, W].
 
     For spikes these are firing rates; of a leaky readout whose answer is linear in them they say all.
+
+    Raises:
+        UnsupportedError: If the model calls the weights step by step.
     """
+    parts = [arriving(model, weights, images[start : start + batch]) for start in range(0, len(images), batch)]
+    if any(part is None for part in parts):
+        raise UnsupportedError(f"{type(model).__name__} does not call its readout once for a picture and all steps")
+    return torch.cat([part.mean(0).T for part in parts if part is not None], 1)
+
+
+def arriving(model: nn.Module, weights: Dense, images: Tensor, batch: int = 256) -> Tensor | None:
+    """What the weights get for pictures [B, C, H, W] at every step: [T, B, N]; None if they are not called once."""
     arrived: list[Tensor] = []
     hook = weights.register_forward_hook(lambda module, arguments, output: arrived.append(arguments[0].detach()))
     was_training = model.training
     model.eval()
-    columns = []
     try:
         with torch.no_grad():
             for start in range(0, len(images), batch):
-                arrived.clear()
                 model(images[start : start + batch])
-                columns.append(torch.cat(arrived).mean(0).T)
     finally:
         hook.remove()
         model.train(was_training)
-    return torch.cat(columns, 1)
+    whole = sum(each.shape[1] for each in arrived) == len(images) and len({len(each) for each in arrived}) == 1
+    return torch.cat(arrived, 1) if whole else None
+
+
+def answers(chain: Chain, arrived: Tensor) -> Tensor:
+    """The class that a model's readout tells for what arrived [T, B, N] at its weights: [B]."""
+    was_training = chain.model.training
+    chain.model.eval()
+    with torch.no_grad():
+        readout = chain.readout
+        output, _ = readout.answer(readout.charge(arrived))
+        told = chain.conclude(output).argmax(1)
+    chain.model.train(was_training)
+    return told
+
+
+def class_shares(told: Tensor, labels: Tensor, classes: int) -> list[float]:
+    """The share of each class's samples that were told right; 0 for a class without any."""
+    hits = told == labels
+    return [float(hits[labels == each].float().mean()) if (labels == each).any() else 0.0 for each in range(classes)]
 
 
 def class_accuracies(model: nn.Module, images: Tensor, labels: Tensor, classes: int, batch: int = 256) -> list[float]:
@@ -54,10 +82,9 @@ def class_accuracies(model: nn.Module, images: Tensor, labels: Tensor, classes: 
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        answers = [model(images[start : start + batch]).argmax(1) for start in range(0, len(images), batch)]
+        told = [model(images[start : start + batch]).argmax(1) for start in range(0, len(images), batch)]
     model.train(was_training)
-    hits = torch.cat(answers) == labels
-    return [float(hits[labels == each].float().mean()) if (labels == each).any() else 0.0 for each in range(classes)]
+    return class_shares(torch.cat(told), labels, classes)
 
 
 def split_accuracy(accuracies: list[float], labels: Tensor, erased: list[int]) -> dict[str, float]:

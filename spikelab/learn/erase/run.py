@@ -18,8 +18,19 @@ from spikelab.learn.continual.stream import Pictures, read_pictures
 from spikelab.learn.distributed import join_processes
 from spikelab.learn.environment import set_threads
 from spikelab.learn.erase.eraser import FORMS, ClassEraser
-from spikelab.learn.erase.readout import class_accuracies, embed, readout_of, relearn, split_accuracy
+from spikelab.learn.erase.readout import (
+    answers,
+    arriving,
+    class_accuracies,
+    class_shares,
+    embed,
+    readout_of,
+    relearn,
+    split_accuracy,
+)
 from spikelab.learn.restore import TrainedRun, load_run
+from spikelab.learn.rules.layers import chain_of
+from spikelab.learn.rules.rule import UnsupportedError
 from spikelab.learn.run_folder import RunFolder
 from spikelab.registry import suggestion
 from spikelab.settings_continual import Erase
@@ -75,6 +86,8 @@ class _Subject:
         self.shown, self.test = _moved(shown, device), _moved(test, device)
         self.embeddings = embed(run.model, weights, self.shown.images)
         self.before = self._judge(run.model)
+        # an edit leaves all below the readout as it was: that needs to be run once only
+        self.arrived = arriving(run.model, weights, self.test.images) if _is_chain(run.model) else None
 
     def edited(self, classes: Sequence[int], form: str) -> nn.Module:
         """A copy of the model without these classes, erased one after the other."""
@@ -106,7 +119,7 @@ class _Subject:
             "forms": {},
         }
         for form in FORMS:
-            accuracies = self._judge(self.edited(classes, form))
+            accuracies = self._judge_readout(self.edited(classes, form))
             found["forms"][form] = {
                 **split_accuracy(accuracies, self.test.labels, classes),
                 "class_accuracy": accuracies,
@@ -142,6 +155,12 @@ class _Subject:
         every = max(1, settings.relearn_steps // 10)
         return relearn(model, batch, settings.relearn_rate, settings.relearn_steps, judge, every)
 
+    def _judge_readout(self, model: nn.Module) -> list[float]:
+        """As `_judge`, of a model that differs from the trained one in its readout's weights alone."""
+        if self.arrived is None:
+            return self._judge(model)
+        return class_shares(answers(chain_of(model), self.arrived), self.test.labels, len(self.names))
+
     def _judge(self, model: nn.Module) -> list[float]:
         return class_accuracies(model, self.test.images, self.test.labels, len(self.names))
 
@@ -163,6 +182,14 @@ def _numbers(given: Sequence[str], names: Sequence[str]) -> list[int]:
     if not names:
         raise ValueError("the run's task has no classes to erase; take a run of task classification")
     return found
+
+
+def _is_chain(model: nn.Module) -> bool:
+    """Whether the readout's weights can be run alone: nothing stands between them and what was seen to arrive."""
+    try:
+        return not chain_of(model).readout.before
+    except UnsupportedError:
+        return False
 
 
 def _write_run(run: TrainedRun, folder: Path, settings: Erase, model: nn.Module) -> None:

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from spikelab import cli
-from spikelab.learn.erase.readout import class_accuracies, embed, readout_of, split_accuracy
+from spikelab.learn.erase.readout import answers, arriving, class_accuracies, embed, readout_of, split_accuracy
 from spikelab.learn.erase.run import erase_from_run
 from spikelab.learn.restore import load_run
+from spikelab.learn.rules.layers import chain_of
 from spikelab.learn.rules.rule import UnsupportedError
 from spikelab.models.classifier import SpikingClassifier
 from spikelab.settings_continual import Erase
@@ -147,3 +148,13 @@ def test_every_digit_can_be_erased(shared, tmp_path, monkeypatch):
     assert max(oblique_left) <= 0.03
     # the paper's formula on rates that were not centred spares most of what it is to erase
     assert sum(literal) / len(literal) > 0.3
+
+
+def test_the_readout_run_alone_answers_as_the_model_does():
+    torch.manual_seed(0)
+    model = SpikingClassifier(hidden=(7,), steps=5, v_threshold=0.2, image_shape=(1, 4, 4), classes=3)
+    _, weights = readout_of(model)
+    images = torch.rand(9, 1, 4, 4)
+    arrived = arriving(model, weights, images, batch=4)
+    assert arrived.shape == (5, 9, 7)
+    assert torch.equal(answers(chain_of(model), arrived), model(images).argmax(1))
