@@ -225,7 +225,8 @@ class NeuronSpec:
             crossing = " and was not, one step before" if self.upward_crossing else ""
             lines += [f"spike where {self.gate} > 0{crossing}"]
             if reset:
-                lines += [f"on a spike {self.membrane} <- {self.resets[reset]}"]
+                value = self.resets[reset]
+                lines += [f"on a spike {self.membrane} <- {value}"] if value != self.membrane else []
             else:
                 resets = [f"{name}: {self.membrane} <- {value}" for name, value in self.resets.items()]
                 lines += [f"reset by {'; by '.join(resets)}"]

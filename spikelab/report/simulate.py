@@ -16,6 +16,7 @@ from spikelab.settings_simulation import Simulate
 from spikelab.sim.description import read_network
 from spikelab.sim.network import Network
 from spikelab.sim.turns import SimulationInterrupted
+from spikelab.sim.units import si
 
 logger = logging.getLogger("spikelab.simulate")
 
@@ -36,18 +37,27 @@ def simulate(settings: Simulate) -> dict[str, Any]:
     if settings.report:
         _check_libraries()
     network, duration = _build(settings)
+    with network:
+        return _run(network, float(si(duration, "s", "duration")), settings)
+
+
+def _run(network: Network, wanted: float, settings: Simulate) -> dict[str, Any]:
+    """Runs a network until a time, and tells what came of it."""
     name = Path(settings.run).stem
     folder = Path(settings.folder or Path("runs") / name)
     folder.mkdir(parents=True, exist_ok=True)
     state = Path(settings.checkpoint) if settings.checkpoint else None
-    monitors = {each: network.record_spikes(network.populations[each]) for each in network.populations}
+    monitors = {
+        each: network.record_spikes(network.populations[each], file=settings.record) for each in network.populations
+    }
     if state is not None and state.exists():
         network.restore(state)
         logger.info("goes on at %g s", network.time)
-    threads = settings.threads or None
-    begun = network.time
+        if network.time >= wanted:
+            logger.info("that is all of the %g s that are asked for; a longer --duration goes on", wanted)
+    left = max(0.0, wanted - network.time)
     try:
-        run = network.run(duration, engine=settings.engine, threads=threads, progress=True)
+        run = network.run(left, engine=settings.engine, threads=settings.threads or None, progress=True)
     except SimulationInterrupted:
         if state is not None:
             network.save(state)
@@ -65,7 +75,7 @@ def simulate(settings: Simulate) -> dict[str, Any]:
         "synapses": sum(network.synapses(each).count for each in network.projections),
         "spikes": run["spikes"],
         "rates": {
-            each: float((monitor.times > begun).sum() / max(1, monitor.group.size) / max(network.time - begun, 1e-12))
+            each: len(monitor) / max(1, monitor.group.size) / max(network.time, 1e-12)
             for each, monitor in monitors.items()
         },
         "files": [],

@@ -56,12 +56,14 @@ def restore_network(network: Network, path: str | os.PathLike[str]) -> None:
     try:
         file = h5py.File(path, "r")
     except FileNotFoundError:
-        raise
+        raise FileNotFoundError(f"{path}: there is no such checkpoint") from None
     except OSError as error:
         raise CheckpointError(f"{path}: not a checkpoint ({error})") from error
     with file:
-        if file.attrs.get("version") != VERSION:
-            raise CheckpointError(f"{path}: a checkpoint of version {file.attrs.get('version')}, not {VERSION}")
+        if "version" not in file.attrs:
+            raise CheckpointError(f"{path}: not a checkpoint of a network, though an HDF5 file")
+        if file.attrs["version"] != VERSION:
+            raise CheckpointError(f"{path}: a checkpoint of version {file.attrs['version']}, not {VERSION}")
         saved, here = json.loads(file.attrs["network"]), description(network)
         differing = [key for key in {**here, **saved} if saved.get(key) != here.get(key)]
         if differing:
@@ -90,19 +92,19 @@ def description(network: Network) -> dict[str, Any]:
     """What has to agree for a state to fit: name -> value, readable in an error message."""
     found: dict[str, Any] = {"dt": network.dt, "seed": network.seed, "dtype": network.dtype}
     for name, population in network.populations.items():
-        found[f"population {name}"] = [
-            population.size,
-            population.neuron.name if population.neuron else type(population.source).__name__,
-            _hash(population.parameters, population.refractory, population.method, population.reset, population.bias),
-        ]
+        found[f"size of {name}"] = population.size
+        found[f"kind of {name}"] = population.neuron.name if population.neuron else type(population.source).__name__
+        found[f"digest of the parameters of {name}"] = _hash(
+            population.parameters, population.refractory, population.method, population.reset, population.bias
+        )
     for projection in network.projections:
         synapses = network.synapses(projection)
-        found[str(projection)] = [
-            synapses.count,
-            projection.receptor,
-            _hash(synapses.connectivity.starts, synapses.connectivity.targets, synapses.delays),
-            *_plasticity(projection),
-        ]
+        found[f"synapses of {projection}"] = synapses.count
+        found[f"receptor of {projection}"] = projection.receptor
+        found[f"digest of the wiring of {projection}"] = _hash(
+            synapses.connectivity.starts, synapses.connectivity.targets, synapses.delays
+        )
+        found[f"plasticity of {projection}"] = _plasticity(projection)
     for each in network.inputs:
         found[f"input {each.number} into {each.target}"] = [
             each.receptor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
@@ -87,7 +88,8 @@ class Declaration:
                 one step less after the step of the spike, as in Brian2. NEST holds it one step longer: its ``t_ref`` of
                 2 ms is a refractory time of 2 ms + dt here.
             initial: starting values of states: one value, one for each neuron, or a distribution.
-            method: discretisation; the neuron's own by default.
+            method: discretisation, one of ``spikelab.neurons.discretise.METHODS`` as far as the equations allow; the
+                neuron's own by default. That of ``hodgkin_huxley`` is of first order: take a dt of 0.02 ms or less.
             reset: one of the neuron's resets; its own by default.
             bias: constant input.
             sign: makes outgoing weights of the other sign an error (Dale's law).
@@ -124,16 +126,29 @@ class Declaration:
             value = draw(given.get(parameter.name, parameter.default), parameter.unit, parameter.name)
             for extreme in (np.min(value), np.max(value)) if np.size(value) else ():
                 parameter.check(float(extreme), name)
-            if parameter.unit == "V":
-                warn_of_units(value, "V", f"{name}: {parameter.name}")
+            # time constants of adaptation reach seconds
+            most = 10.0 if parameter.unit == "s" else None
+            warn_of_units(value, parameter.unit, f"{name}: {parameter.name}", most)
             numbers[parameter.name] = value
         _check_choices(composed, method, reset, numbers, name)
         units = {state.name: state.unit for state in composed.states}
         start = {state: draw(value, units[state], f"initial {state}") for state, value in (initial or {}).items()}
-        waits = float(si(refractory, "s", f"{name}: refractory"))
+        waits = si(refractory, "s", f"{name}: refractory")
+        if not isinstance(waits, float):
+            raise ValueError(
+                f"{name}: refractory takes one time for all neurons, not {np.size(waits)}; make populations"
+            )
         if waits < 0:
             raise ValueError(f"{name}: refractory = {waits:g} s must not be negative")
         warn_of_units(waits, "s", f"{name}: refractory")
+        if 0 < waits < 0.5 * self.dt:
+            warnings.warn(
+                f"{name}: refractory = {show(waits, 's')} is less than half a time step of {show(self.dt, 's')}: "
+                f"engines with a time grid take it for none",
+                stacklevel=2,
+            )
+        constant = draw(bias, spec.input_unit, "bias")
+        warn_of_units(constant, spec.input_unit, f"{name}: bias")
         population = Population(
             name=name,
             size=int(size),
@@ -144,7 +159,7 @@ class Declaration:
             refractory=waits,
             method=method,
             reset=reset,
-            bias=draw(bias, spec.input_unit, "bias"),
+            bias=constant,
             sign=sign,
             positions=_checked_positions(positions, name, size),
             given=MappingProxyType(draw.distributions),
@@ -250,6 +265,9 @@ class Declaration:
         what = f"input {number} ({type(input).__name__} into {group})"
         key, drawn = (int(stream_key(self.seed, STREAM_OF_INPUTS + 2 * number + k)) for k in range(2))
         numbers = input.checked(what, group.population.receptors[receptor], group.size, drawn, self.dt)
+        unit = group.population.receptors[receptor]
+        for values_ in numbers[:2] if isinstance(input, NoiseCurrent) else numbers[1:]:
+            warn_of_units(values_, unit, what)
         if isinstance(input, PoissonInput):
             check_conductances(numbers[1], receptor in group.population.conductances, what)
         record = InputRecord(number, group, receptor, input, key, numbers)

@@ -38,7 +38,7 @@ def describe(network: Declaration) -> str:
 
 
 def _population(population: Population, dt: float) -> list[str]:
-    spec, name = population.neuron, f"{population.name}: {population.size} of"
+    spec, name = population.neuron, f"{population.name}, {population.size} neurons:"
     if spec is None:
         source, kind = population.source, type(population.source).__name__
         rate = ""
@@ -46,7 +46,7 @@ def _population(population: Population, dt: float) -> list[str]:
             rate = f" of {_values(si(source.rate, 'Hz', 'rate'), 'Hz')}"
         lines = [f"{name} {kind}{rate}"]
         return lines + _indented(_common(population))
-    lines = [f"{name} {spec.title[0].lower()}{spec.title[1:]}"]
+    lines = [f"{name} {spec.title}"]
     body = spec.equations(population.reset or spec.default_reset)
     body += [f"a spike of weight 1 {r.unit} at {r.name} raises {r.state} by {r.jump}" for r in spec.receptors]
     body.append(f"stepped by the method {population.method or spec.default_method}")

@@ -29,6 +29,7 @@ input = { kind = "poisson", rate = "1 kHz", weight = "2 pA" }
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -173,7 +174,10 @@ class _Reader:
                 f"{self._path}: {where}: {entry!r}: give a table with {key}, such as {key} = {example!r}"
             )
         values = {name: self._value(where, value) for name, value in entry.items() if name != key}
-        return self._at(where, lambda: registry.load(table, entry[key])(**values))
+        make = self._at(where, lambda: registry.load(table, entry[key]))
+        known = list(inspect.signature(make).parameters)
+        self._at(where, lambda: check_names(values, known, str(entry[key]), "entry"))
+        return self._at(where, lambda: make(**values))
 
     def _known(self, where: str, entry: Mapping[str, Any], known: list[str]) -> None:
         self._at(where, lambda: check_names(entry, known, where, "entry"))

@@ -25,6 +25,18 @@ def _after(first: int, monitor: WeightMonitor) -> int:
     return (first // monitor.every + 1) * monitor.every
 
 
+def feed_initial_weights(network: Network, step: int, weights: Callable[[int], float | np.ndarray]) -> None:
+    """Gives weight monitors that have nothing yet their first sample, before a run that begins at a step."""
+    for monitor in network.monitors:
+        if isinstance(monitor, WeightMonitor) and not len(monitor) and step % monitor.every == 0:
+            _sample(monitor, step, weights)
+
+
+def _sample(monitor: WeightMonitor, step: int, weights: Callable[[int], float | np.ndarray]) -> None:
+    now = np.broadcast_to(weights(monitor.projection.number), monitor.count)
+    monitor.append(step, now[monitor.synapses])
+
+
 def each_monitor(network: Network, feed: Callable[[int, Monitor], None]) -> None:
     """Calls ``feed(place, monitor)`` for all monitors, also after one that failed.
 
@@ -87,5 +99,4 @@ def feed_weights(
 ) -> None:
     """Gives a weight monitor its samples after ``first``, up to ``reached``."""
     for step in range(_after(first, monitor), reached + 1, monitor.every):
-        now = np.broadcast_to(weights(monitor.projection.number), monitor.count)
-        monitor.append(step, now[monitor.synapses])
+        _sample(monitor, step, weights)

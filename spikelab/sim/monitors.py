@@ -38,9 +38,9 @@ class _Recording:
         """The inverse of ``saved``; what was recorded since is dropped."""
         self._rows.load(saved)
 
-    def check_ready(self) -> None:
-        """Raises RecordingError if rows cannot be added now: the file is closed, or holds another recording."""
-        self._rows.check_ready()
+    def begin(self) -> None:
+        """Gets ready for a run; raises RecordingError if the file is closed, or holds another recording."""
+        self._rows.begin()
 
     def close(self) -> None:
         """Closes the file, if there is one; what was recorded can still be read."""

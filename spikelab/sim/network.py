@@ -14,6 +14,7 @@ from spikelab.sim.checkpoint import restore_network, save_network
 from spikelab.sim.choices import check_names
 from spikelab.sim.declaration import Declaration
 from spikelab.sim.distributions import values
+from spikelab.sim.feeding import feed_initial_weights
 from spikelab.sim.monitors import RateMonitor, SpikeMonitor, StateMonitor, WeightMonitor
 from spikelab.sim.population import Group, Population
 from spikelab.sim.projection import Projection
@@ -65,7 +66,10 @@ class Network(Declaration):
     def record_weights(
         self, projection: Projection, *, every: Any, synapses: Any = None, file: str | None = None
     ) -> WeightMonitor:
-        """Records weights of a plastic projection at regular times: of all synapses, or of those at given places."""
+        """Records weights of a plastic projection at regular times: of all synapses, or of those at given places.
+
+        The first sample is at time 0, the weights as they begin.
+        """
         count = self.synapses(projection).count
         if synapses is not None and projection.plasticity is not None and projection.plasticity.rewiring is not None:
             raise ValueError(f"{projection} is rewired, so its synapses have no fixed places; record all of them")
@@ -103,9 +107,11 @@ class Network(Declaration):
         seconds = float(si(duration, "s", "duration"))
         if seconds < 0:
             raise ValueError(f"duration = {seconds:g} s must not be negative")
+        simulation = self.engine(engine, options)
         for monitor in self.monitors:
-            monitor.check_ready()
-        return self.engine(engine, options).run(round(seconds / self.dt), threads=threads, progress=progress)
+            monitor.begin()
+        feed_initial_weights(self, simulation.steps_done, simulation.weights)
+        return simulation.run(round(seconds / self.dt), threads=threads, progress=progress)
 
     def engine(self, name: str = "numba", options: Mapping[str, Any] | None = None) -> Any:
         """The engine that holds this network's state, built at the first call."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,8 +44,8 @@ class Rows(Protocol):
         """The inverse of ``saved``."""
         ...
 
-    def check_ready(self) -> None:
-        """Raises RecordingError if rows cannot be added now."""
+    def begin(self) -> None:
+        """Gets ready for rows; raises RecordingError if none can be added."""
         ...
 
     def close(self) -> None:
@@ -114,11 +115,17 @@ class RowsInMemory:
 
     def load(self, saved: Mapping[str, np.ndarray]) -> None:
         """Replaces all columns."""
+        if saved.get("rows", 0):
+            warnings.warn(
+                f"the checkpoint belongs to a recording in a file, which goes on in memory: its first {saved['rows']} "
+                f"rows are in that file alone",
+                stacklevel=2,
+            )
         for name, parts in self._parts.items():
             parts[:] = [np.asarray(saved[name], parts[0].dtype)]
             self._length = len(parts[0])
 
-    def check_ready(self) -> None:
+    def begin(self) -> None:
         """Memory is always ready."""
 
     def close(self) -> None:
@@ -159,7 +166,7 @@ def _open(path: Path, name: str) -> h5py.File:
 class RowsInFile:
     """Columns in an HDF5 file.
 
-    The file can be read at any time, also after a crash: it is in HDF5's single-writer mode from the first row on. Rows
+    The file can be read at any time, also after a crash: it is in HDF5's single-writer mode from the first run on. Rows
     that a full disk refuses stay in memory, readable, and are written as soon as there is room again. A recording that
     the file holds already can only be gone on with, from a checkpoint.
     """
@@ -194,8 +201,12 @@ class RowsInFile:
                     f"{self.path}: holds another recording of {self.name} already; name another file or remove this one"
                 )
 
-    def check_ready(self) -> None:
-        """Rows can be added to a file that is open, and that holds none but those before the checkpoint."""
+    def begin(self) -> None:
+        """From here on others can read the file.
+
+        Raises:
+            RecordingError: if it is closed, or holds rows that are not those before a checkpoint.
+        """
         if not self._file:
             raise RecordingError(f"{self.path}: the recording of {self.name} was closed; build the network again")
         if self._earlier:
@@ -203,6 +214,8 @@ class RowsInFile:
                 f"{self.path}: holds a recording of {self.name} already; restore the checkpoint that belongs to it, "
                 f"name another file, or remove this one"
             )
+        if not self._file.swmr_mode:
+            self._file.swmr_mode = True
 
     def close(self) -> None:
         """Closes the file for all recordings in it."""
@@ -231,9 +244,7 @@ class RowsInFile:
             RecordingError: if the disk is full or gone; names the file. The rows stay in memory.
         """
         self._waiting.append(**columns)
-        self.check_ready()
-        if not self._file.swmr_mode:
-            self._file.swmr_mode = True
+        self.begin()
         rows = len(self._waiting)
         self._check_space(rows)
         try:
@@ -291,4 +302,4 @@ class RowsInFile:
         for dataset in self._columns.values():
             if dataset.shape[0] != self._length:
                 dataset.resize(self._length, axis=0)
-        self._waiting.load(saved)
+        self._waiting.load({name: value for name, value in saved.items() if name != "rows"})

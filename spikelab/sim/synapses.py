@@ -9,6 +9,7 @@ import numpy as np
 from spikelab.sim.distributions import values
 from spikelab.sim.projection import Projection, Synapses
 from spikelab.sim.random_numbers import stream_key
+from spikelab.sim.units import warn_of_units
 from spikelab.sim.wiring.connectivity import Connectivity
 
 #: Longest delay in steps: a receptor's buffer is as long.
@@ -38,7 +39,9 @@ def make_synapses(projection: Projection, dt: float, key: int, dtype: np.dtype) 
         target_positions=_positions(target),
     )
     unit = target.population.receptors[projection.receptor]
-    if projection.weight is None and connectivity.values is not None:
+    if projection.weight is not None and connectivity.values is not None:
+        raise ValueError(f"{projection}: the wiring brings weights of its own; leave out weight")
+    if connectivity.values is not None:
         weights: float | np.ndarray = connectivity.values
     elif projection.weight is None:
         raise ValueError(f"{projection}: weight is missing; only a wiring that brings weights can do without")
@@ -48,7 +51,9 @@ def make_synapses(projection: Projection, dt: float, key: int, dtype: np.dtype) 
         check_conductances(weights, True, str(projection))
     else:
         _check_sign(weights, source.population.sign, str(projection))
+    warn_of_units(weights, unit, f"{projection}: weight")
     seconds = delays_in_seconds(projection, connectivity, key)
+    warn_of_units(seconds, "s", f"{projection}: delay")
     delays = _in_steps(seconds, dt, str(projection))
     return Synapses(
         connectivity.within(target.first, target.population.size),

@@ -34,7 +34,7 @@ _EXAMPLES = {
     **{"Hz": "15 * Hz", "m": "100 * um", "1": "0.5"},
 }
 #: Unit -> the largest magnitude that is usual in a network of neurons; more is most often a number meant in mV or ms.
-_USUAL = {"V": 1.0, "s": 0.5}
+_USUAL = {"V": 1.0, "s": 0.5, "A": 1e-6, "S": 1e-3, "F": 1e-6}
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _TEXT = re.compile(rf"\s*({_NUMBER})\s*(.{{0,60}}?)\s*")
 _TERM = re.compile(r"\s*([*·/]?)\s*([A-Za-zµμΩ°%_]{1,30}|1(?!\d))(?:(?:\*\*|\^)(-?\d))?\s*")
@@ -143,7 +143,8 @@ def si(value: Any, unit: str, what: str) -> Any:
     except Exception as error:  # pint's errors have several roots
         # without the list of dimensions that pint adds in parentheses
         cause = re.sub(r" \([^()]*\)", "", f"; {error}") if str(error) else ""
-        raise ValueError(f"{what} = {_shown(value)} must be {_wanted(unit)}{cause}{_other_case(value)}") from None
+        wanted = _wanted(unit, isinstance(value, str))
+        raise ValueError(f"{what} = {_shown(value)} must be {wanted}{cause}{_other_case(value, unit)}") from None
     if not np.isfinite(numbers).all():
         place = np.argwhere(~np.isfinite(numbers))[0] if numbers.ndim else []
         where = f" at {[int(i) for i in place]}" if len(place) else ""
@@ -151,11 +152,17 @@ def si(value: Any, unit: str, what: str) -> Any:
     return numbers if numbers.ndim else float(numbers)
 
 
-def _other_case(value: Any) -> str:
+def _other_case(value: Any, unit: str) -> str:
     """A hint for "16.2 pa", which is a picoyear."""
     match = _TEXT.fullmatch(value) if isinstance(value, str) else None
-    meant = [each for each in UNITS if match and each.lower() == match[2].lower() and each != match[2]]
-    return f"; did you mean {match[1]} {meant[0]}?" if match and meant else ""
+    if match is None:
+        return ""
+    number, name = match.groups()
+    for each in UNITS:
+        differs_in_case = each.lower() == name.lower() and each != name
+        if differs_in_case and getattr(_registry(), each).is_compatible_with(unit):
+            return f"; did you mean {number} {each}?"
+    return ""
 
 
 def warn_of_units(value: Any, unit: str, what: str, most: float | None = None) -> None:
@@ -176,9 +183,12 @@ def warn_of_units(value: Any, unit: str, what: str, most: float | None = None) -
         )
 
 
-def _wanted(unit: str) -> str:
+def _wanted(unit: str, as_text: bool = False) -> str:
     if unit == "1":
         return "a number without a unit, such as 0.5"
+    if as_text:
+        example = f', such as "{_EXAMPLES[unit].replace(" * ", " ")}"' if unit in _EXAMPLES else ""
+        return f"a quantity in {unit}{example}"
     example = f", such as {_EXAMPLES[unit]}" if unit in _EXAMPLES else ""
     return f"a quantity in {unit}{example}, or a number in {unit}"
 

@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import pytest
 
 from spikelab import registry
@@ -63,9 +64,14 @@ def test_every_example_runs(name, tmp_path):
 def test_an_interrupted_run_goes_on_from_its_checkpoint(small, tmp_path):
     state = ["--checkpoint", str(tmp_path / "state.h5"), "--report", "false", "--folder", str(tmp_path / "out")]
     whole = figures_of(tmp_path, small, "--duration", "40 ms", "--report", "false", "--folder", str(tmp_path / "one"))
-    parts = [figures_of(tmp_path, small, "--duration", "20 ms", *state)["spikes"] for _ in range(2)]
-    assert sum(parts) == whole["spikes"]
-    assert parts[1] > 0
+    state += ["--record", str(tmp_path / "spikes.h5")]
+    parts = [figures_of(tmp_path, small, "--duration", time, *state) for time in ("20 ms", "40 ms", "40 ms")]
+    assert [each["biological_seconds"] for each in parts] == pytest.approx([0.02, 0.02, 0.0])
+    assert sum(each["spikes"] for each in parts) == whole["spikes"]
+    assert parts[1]["spikes"] > 0
+    assert parts[2]["rates"] == whole["rates"]
+    with h5py.File(tmp_path / "spikes.h5", "r") as file:
+        assert sum(group["neuron"].shape[0] for group in file["spikes"].values()) == whole["spikes"]
 
 
 @pytest.mark.parametrize(

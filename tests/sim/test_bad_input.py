@@ -1,5 +1,6 @@
 """What cannot be simulated is refused, with the name of the thing, the value and the remedy."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -319,3 +320,49 @@ def test_parameters_stay_what_the_network_was_built_with():
 def test_a_checkpoint_needs_a_folder(network, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere; make it first"):
         network.save(tmp_path / "nowhere" / "state.h5")
+
+
+@pytest.mark.parametrize(
+    ("declare", "message"),
+    [
+        (lambda n, c: n.population("b", 2, "lif_membrane", bias=400.0), "b: bias = 400 A is unusually large"),
+        (lambda n, c: n.input(c, sim.StepCurrent([0.0], [300.0])), r"input 0 .*= 300 A is unusually large"),
+        (
+            lambda n, c: n.projection(c, c, sim.AllToAll(), receptor="current", weight=1 * pA, delay=1.5),
+            r"projection 0 .*: delay = 1\.5 s is unusually large",
+        ),
+        (
+            lambda n, c: n.projection(c, c, sim.AllToAll(), receptor="current", weight=16.2),
+            r"projection 0 .*: weight = 16\.2 A is unusually large",
+        ),
+        (
+            lambda n, c: n.population("b", 2, "lif", refractory=0.01 * ms),
+            "b: refractory = 10 us is less than half",
+        ),
+    ],
+)
+def test_numbers_without_their_unit_are_told_wherever_they_are(declare, message):
+    network = Network()
+    cells = network.population("cells", 2, "lif_membrane")
+    with pytest.warns(UserWarning, match=message):
+        declare(network, cells)
+
+
+def test_a_refractory_time_is_one_for_all():
+    with pytest.raises(ValueError, match="b: refractory takes one time for all neurons, not 2; make populations"):
+        Network().population("b", 2, "lif", refractory=[1 * ms, 2 * ms])
+
+
+def test_weights_that_the_wiring_brings_are_not_overruled(network):
+    cells = network.populations["cells"]
+    with pytest.raises(ValueError, match="the wiring brings weights of its own; leave out weight"):
+        network.projection(cells[:2], cells[2:4], sim.FromMatrix(np.eye(2)), receptor="input", weight=0.5)
+
+
+def test_what_is_no_checkpoint_says_so(network, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nope\.h5: there is no such checkpoint"):
+        network.restore(tmp_path / "nope.h5")
+    with h5py.File(tmp_path / "other.h5", "w"):
+        pass
+    with pytest.raises(ValueError, match=r"other\.h5: not a checkpoint of a network, though an HDF5 file"):
+        network.restore(tmp_path / "other.h5")

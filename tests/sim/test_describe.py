@@ -45,7 +45,7 @@ def test_everything_that_was_declared_is_told():
     text = network().describe()
     for told in (
         "time step 100 us, seed 3, float64",
-        "cells: 20 of",
+        "cells, 20 neurons: ",
         "dv/dt = ",
         "stepped by the method exponential_euler",
         "refractory for 2 ms (20 steps",
@@ -57,7 +57,7 @@ def test_everything_that_was_declared_is_told():
         "a spike of weight 1 S at excitatory raises g_excitatory by",
         "linoid(x) = x / (1 - exp(-x))",
         "spike where v - v_threshold > 0 and was not, one step before",
-        "noise: 10 of PoissonSource of 40 Hz",
+        "noise, 10 neurons: PoissonSource of 40 Hz",
         "200 synapses, weight Uniform(low='1.0 nS', high='2.0 nS') (",
         "delay 1.5 ms",
         "plasticity: Additive pair-based STDP",

@@ -122,7 +122,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     network_of().save(tmp_path / "state.h5")
     with pytest.raises(ValueError, match=r"state\.h5: saved from another network: seed was 5, is 6"):
         network_of(seed=6).restore(tmp_path / "state.h5")
-    with pytest.raises(ValueError, match="saved from another network: population cells"):
+    with pytest.raises(ValueError, match="saved from another network: size of cells was 400, is 401"):
         network_of(size=401).restore(tmp_path / "state.h5")
     (tmp_path / "text.h5").write_text("nothing of the kind")
     with pytest.raises(ValueError, match=r"text\.h5: not a checkpoint"):

@@ -74,7 +74,7 @@ def test_nothing_is_overwritten(tmp_path):
     first.append(**rows(0, 3))
     first.close()
     again = open_rows(path, "a", LAYOUT)
-    for add in (again.check_ready, lambda: again.append(**rows(3, 1))):
+    for add in (again.begin, lambda: again.append(**rows(3, 1))):
         with pytest.raises(RecordingError, match="holds a recording of a already; restore the checkpoint"):
             add()
     again.close()

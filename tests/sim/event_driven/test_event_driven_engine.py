@@ -290,6 +290,6 @@ def test_static_weights_are_shown():
     projection = network.projection(cells, cells, sim.AllToAll(), receptor="input", weight=0.5)
     weights = network.record_weights(projection, every=10e-3)
     network.run(0.05, engine="event_driven")
-    np.testing.assert_allclose(weights.times, [0.01, 0.02, 0.03, 0.04, 0.05])
+    np.testing.assert_allclose(weights.times, [0, 0.01, 0.02, 0.03, 0.04, 0.05])
     assert (weights.weights == 0.5).all()
     assert (network.weights(projection) == 0.5).all()

@@ -87,7 +87,8 @@ def test_weights_come_in_our_order_and_are_recorded():
     np.testing.assert_array_equal(network.weights(static), 0.0)
     network.run(0.2, engine="nest")
     assert np.abs(network.weights(projection) - given).max() > 1e-5
-    np.testing.assert_allclose(recorded.times, [0.05, 0.1, 0.15, 0.2])
+    np.testing.assert_allclose(recorded.times, [0, 0.05, 0.1, 0.15, 0.2])
+    np.testing.assert_allclose(recorded.weights[0], given[[3, 5]], rtol=1e-12)
     np.testing.assert_allclose(recorded.weights[-1], network.weights(projection)[[3, 5]], rtol=1e-12)
 
 

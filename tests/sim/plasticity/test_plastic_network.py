@@ -124,9 +124,10 @@ def test_weights_are_recorded_without_changing_anything():
     every = watched.record_weights(again, every=10e-3)
     watched.run(0.04)
     assert watched.weights(again).tobytes() == quiet.weights(synapses).tobytes()
-    assert chosen.weights.shape == (40, 3)
-    np.testing.assert_allclose(chosen.times, np.arange(1, 41) * 1e-3)
-    assert (every.weights[:, [0, 5, 7]] == chosen.weights[9::10]).all()
+    assert chosen.weights.shape == (41, 3)
+    np.testing.assert_allclose(chosen.times, np.arange(41) * 1e-3)
+    assert (every.weights[:, [0, 5, 7]] == chosen.weights[::10]).all()
+    assert (every.weights[0] == watched.synapses(again).weights).all()
     assert (chosen.weights[-1] == watched.weights(again)[[0, 5, 7]]).all()
 
 

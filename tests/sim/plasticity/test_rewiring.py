@@ -176,4 +176,4 @@ def test_what_is_refused():
         net.record_weights(synapses, every=1e-3, synapses=[1])
     all_of_them = net.record_weights(synapses, every=5e-3)
     net.run(0.02)
-    assert all_of_them.weights.shape == (4, 1200)
+    assert all_of_them.weights.shape == (5, 1200)

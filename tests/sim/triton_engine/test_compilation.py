@@ -97,7 +97,7 @@ def everything(network):
     network.input(cells[:50], sim.StepCurrent([0.0], [1.0]))
     network.input(cells, sim.PoissonInput(rate=100.0, weight=1.0), receptor="jump")
     network.input(cells, sim.PoissonInput(rate=sim.Uniform(1.0, 2e5), weight=1.0), receptor="conductance")
-    network.input(cells, sim.PoissonInput(rate=sim.Uniform(1.0, 9.0), weight=sim.Uniform(0.0, 1.0)))
+    network.input(cells, sim.PoissonInput(rate=sim.Uniform(1.0, 9.0), weight=sim.Uniform(0.0, 1.0)), receptor="current")
     network.record_states(cells, "v", every=1e-3)
 
 

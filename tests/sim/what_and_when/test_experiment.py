@@ -140,6 +140,13 @@ def test_a_damaged_part_is_run_again(tmp_path):
     assert run_experiment(experiment, tmp_path) == first
 
 
+def test_learning_that_diverges_is_told():
+    session = Session("three_factor", SMALL)
+    session.readout.when[:] = 1e308
+    with pytest.raises(FloatingPointError, match="'three_factor' diverged in trial 1"):
+        session.learn(Block())
+
+
 @pytest.mark.parametrize("blocks", SCHEDULES.values(), ids=list(SCHEDULES))
 def test_schedules_switch_timing_probability_and_both(blocks):
     changes = {
@@ -164,6 +171,7 @@ def test_schedules_switch_timing_probability_and_both(blocks):
         (lambda: Experiment(rules=("three_facto",)), "did you mean"),
         (lambda: Experiment(rules=()), "rules is empty"),
         (lambda: Experiment(seeds=()), "seeds is empty"),
+        (lambda: Session("force", Reservoir.build(SMALL), TaskParameters(duration=0.7)), "build it with this task"),
         (lambda: Session("force_gated", replace(SMALL, feedback=1.0)), "open loop"),
         (lambda: Session("force", replace(SMALL, background=0.0, cue_strength=0.0, fresh_noise=0.0)), "silent"),
     ],

@@ -17,7 +17,7 @@ from spikelab.sim.what_and_when import (
 )
 from spikelab.sim.what_and_when.readout import find_rule
 from spikelab.sim.what_and_when.reference import run_trial_plainly
-from spikelab.sim.what_and_when.trial import FIXED, FORCE, THREE_FACTOR, Lesson, Record, Wires, force_update, run_trial
+from spikelab.sim.what_and_when.trial import FIXED, FORCE, THREE_FACTOR, Lesson, Record, Wires, force_update
 
 DECAY, SCALE = math.exp(-1 / 30), 0.05
 
@@ -25,9 +25,9 @@ DECAY, SCALE = math.exp(-1 / 30), 0.05
 def run(reservoir, when, inverse, lesson, record, key):
     reservoir.reset()
     wires = Wires(reservoir.starts, reservoir.targets, reservoir.weights, reservoir.feedback)
-    arrays = (reservoir.step, reservoir.arguments, reservoir.flags, reservoir.current, reservoir.arriving)
+    arrays = (reservoir.arguments, reservoir.flags, reservoir.current, reservoir.arriving)
     fresh = reservoir.parameters.fresh_noise
-    run_trial(*arrays, wires, reservoir.drive, fresh, key, DECAY, SCALE, when, inverse, lesson, record)
+    reservoir.trial(*arrays, wires, reservoir.drive, fresh, key, DECAY, SCALE, when, inverse, lesson, record)
 
 
 def empty_record(reservoir):
@@ -167,10 +167,10 @@ def test_a_trial_of_force_is_the_same_online_and_after_the_trial():
     when, inverse, record = np.zeros((2, 50)), np.eye(50), empty_record(reservoir)
     reservoir.reset()
     wires = Wires(reservoir.starts, reservoir.targets, reservoir.weights, reservoir.feedback)
-    arrays = (reservoir.step, reservoir.arguments, reservoir.flags, reservoir.current, reservoir.arriving)
+    arrays = (reservoir.arguments, reservoir.flags, reservoir.current, reservoir.arriving)
     key = stream_key(0, 1 << 20)
     fresh = parameters.fresh_noise
-    run_trial(*arrays, wires, reservoir.drive, fresh, key, DECAY, session.scale, when, inverse, lesson, record)
+    reservoir.trial(*arrays, wires, reservoir.drive, fresh, key, DECAY, session.scale, when, inverse, lesson, record)
     np.testing.assert_allclose(session.readout.when, when, atol=1e-8)
 
 
