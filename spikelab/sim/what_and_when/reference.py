@@ -21,7 +21,7 @@ def run_trial_plainly(
     lesson: Lesson,
     record: Record,
 ) -> None:
-    """As ``run_trial``, step by step over arrays, from where every trial begins.
+    """As ``compiled_trial`` does it, step by step over arrays, from where every trial begins.
 
     Args:
         reservoir: its arrays are only read.
@@ -66,7 +66,7 @@ def run_trial_plainly(
             record.states[now] = trace
         if now < lesson.first:
             continue
-        record.mean[:] += trace
+        record.mean[:] += trace / (len(reservoir.drive) - lesson.first)
         if lesson.mode == THREE_FACTOR:
             is_open = (lesson.window[now] > 0) | (outputs > lesson.expected)
             when += lesson.rate * np.outer(errors * is_open * lesson.allowed, trace)
@@ -75,4 +75,3 @@ def run_trial_plainly(
             gain /= math.sqrt(1 + trace @ gain)
             when += np.outer(errors, gain) / math.sqrt(1 + trace @ inverse @ trace)
             inverse -= np.outer(gain, gain)
-    record.mean[:] /= max(1, len(reservoir.drive) - lesson.first)

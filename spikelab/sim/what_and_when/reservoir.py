@@ -13,6 +13,7 @@ from spikelab.sim.inputs import StepCurrent
 from spikelab.sim.network import Network
 from spikelab.sim.numba_engine.population_state import PopulationState
 from spikelab.sim.what_and_when.parameters import ReservoirParameters, TaskParameters
+from spikelab.sim.what_and_when.trial import compiled_trial
 from spikelab.sim.wiring import FixedProbability
 
 #: Step of a trial, s: the resolution of the timing readout in the paper, and Izhikevich's own.
@@ -76,8 +77,9 @@ class Reservoir:
     Attributes:
         parameters: what it was built from.
         network: the network.
-        step: compiled step of the neurons, generated from their equations by the simulator's engine.
-        arguments: what it takes; the arrays of states and inputs are among them.
+        trial: compiled loop of a trial, see ``compiled_trial``; the step of the neurons in it is the one that the
+            simulator's engine generates from their equations.
+        arguments: what that step takes; the arrays of states and inputs are among them.
         states: names -> arrays of the neurons' states, and their values at the beginning of a trial.
         flags: which neurons spiked in the step, uint8 [padded].
         current: input current of the step, [padded].
@@ -91,7 +93,7 @@ class Reservoir:
 
     parameters: ReservoirParameters
     network: Network
-    step: Any
+    trial: Any
     arguments: tuple[Any, ...]
     states: dict[str, tuple[np.ndarray, np.ndarray]]
     flags: np.ndarray
@@ -115,7 +117,7 @@ class Reservoir:
         return cls(
             parameters=parameters,
             network=network,
-            step=step,
+            trial=compiled_trial(step),
             arguments=arguments,
             states={name: (values, values.copy()) for name, values in state.states.items()},
             flags=arguments[0],

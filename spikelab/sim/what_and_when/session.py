@@ -19,7 +19,7 @@ from spikelab.sim.what_and_when.parameters import (
 )
 from spikelab.sim.what_and_when.readout import Readout, find_rule
 from spikelab.sim.what_and_when.reservoir import CHANNELS, Reservoir
-from spikelab.sim.what_and_when.trial import FIXED, FORCE, THREE_FACTOR, Lesson, Record, Wires, run_trial
+from spikelab.sim.what_and_when.trial import FIXED, FORCE, THREE_FACTOR, Lesson, Record, Wires
 
 _EVENTS = 101
 #: Random numbers of the fresh noise: of learning trials, of test trials, and of the trial that sets the scale.
@@ -98,7 +98,12 @@ class Session:
             Reservoir.build(reservoir, self.task) if isinstance(reservoir, ReservoirParameters) else reservoir
         )
         parameters = self.reservoir.parameters
-        self._closed = parameters.feedback > 0
+        if len(self.reservoir.drive) != self.task.steps:
+            raise ValueError(
+                f"the reservoir was built for trials of {len(self.reservoir.drive)} ms, the task has "
+                f"{self.task.steps} ms; build it with this task"
+            )
+        self._feedback, self._closed = parameters.feedback, parameters.feedback > 0
         if self._closed and self.rule.update == "force" and self.rule.gated:
             raise ValueError("rule 'force_gated' learns after each trial, so it needs an open loop: feedback = 0")
         count = parameters.neurons
@@ -133,6 +138,11 @@ class Session:
             channels = [event] if self.rule.gated else list(range(CHANNELS))
             place = event if self.rule.gated else 0
             self.readout.learn_force(self.record.states[chosen], target[chosen], place, channels)
+        if not np.isfinite(self.readout.when).all():
+            raise FloatingPointError(
+                f"rule {self.name!r} diverged in trial {self.trial + 1}: the timing readout is not finite; "
+                f"a smaller rate_when (it is {self.learning.rate_when:g}) or feedback ({self._feedback:g}) helps"
+            )
         self.trial += 1
         return event
 
@@ -183,8 +193,7 @@ class Session:
     def _run(self, lesson: Lesson, stream: int) -> None:
         reservoir, inverse = self.reservoir, self.readout.inverse
         reservoir.reset()
-        run_trial(
-            reservoir.step,
+        reservoir.trial(
             reservoir.arguments,
             reservoir.flags,
             reservoir.current,
