@@ -142,7 +142,7 @@ def test_a_damaged_part_is_run_again(tmp_path):
 
 def test_learning_that_diverges_is_told():
     session = Session("three_factor", SMALL)
-    session.scale *= 20  # states so much longer than usual that each step overshoots
+    session.scale *= 1000  # states so much longer than usual that each step overshoots
     with pytest.raises(FloatingPointError, match="'three_factor' diverged in trial 1"):
         session.learn(Block())
 
