@@ -17,8 +17,22 @@ from torch.nn import functional
 
 from spikelab.learn.rules.rule import UnsupportedError
 from spikelab.learn.rules.traces import exponential, membrane_filter
-from spikelab.nn import IF, LI, LIF, AdaptiveLIF, BatchNorm1d, CubaLI, CubaLIF, Dense, Network
-from spikelab.nn.state import map_state
+from spikelab.nn import (
+    IF,
+    LI,
+    LIF,
+    AdaptiveLIF,
+    AvgPool2d,
+    BatchNorm1d,
+    Conv2d,
+    CubaLI,
+    CubaLIF,
+    Dense,
+    Flatten,
+    Network,
+    Neuron,
+)
+from spikelab.nn.state import detach_state, map_state
 
 DECAY, THRESHOLD = 0.7, 0.5
 
@@ -89,6 +103,54 @@ def test_ottt_and_sltt_are_autograd_with_the_paths_of_errors_through_time_cut(na
     assert_same(found, expected)
     other = cut_gradients(model, batch, not remember)[1]["network.nodes.weights0.weight"]
     assert not torch.allclose(other, expected["network.nodes.weights0.weight"], rtol=0.1)
+
+
+class Convolutional(Chain):
+    """Two convolutions with pooling between them, and a dense readout; pictures of 7 x 1 become 3 x 1."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+        self.network = Network.sequential(
+            Conv2d(1, 4, 3, padding=1),
+            lif(detach_reset=True),
+            AvgPool2d((2, 1)),
+            Conv2d(4, 5, 3, padding=1),
+            lif(detach_reset=True),
+            Flatten(),
+            Dense(15, CLASSES),
+            leaky(LI),
+        )
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter *= 2
+        self.double()
+
+    def encode(self, batch):
+        return super().encode(batch)[:, :, None, :, None]
+
+
+def test_ottt_of_convolutions_is_autograd_with_the_paths_of_errors_through_time_cut():
+    torch.manual_seed(0)
+    model, batch = Convolutional(), spike_trains()
+    nodes = model.network.nodes
+    _, found = gradients(rule_for(model, "ottt"), batch)
+    for learning, neurons in (("0_conv2d", "1_lif"), ("3_conv2d", "4_lif"), ("6_dense", "7_li")):
+        states, outputs = {}, []
+        for now in model.encode(batch).split(1):
+            for name, node in nodes.items():
+                if not isinstance(node, Neuron):
+                    now = node(now)
+                    continue
+                before = states.get(name)
+                if before is not None and name != neurons:
+                    before = detach_state(before)
+                now, states[name] = node(now, before)
+            outputs.append(now[0])
+        loss = mean_loss(outputs, batch["label"])
+        names, parameters = zip(*nodes[learning].named_parameters(prefix=f"network.nodes.{learning}"), strict=True)
+        expected = dict(zip(names, torch.autograd.grad(loss, parameters), strict=True))
+        assert all(gradient.abs().sum() > 0 for gradient in expected.values())
+        assert_same({name: found[name] for name in names}, expected)
 
 
 def test_s_tllr_with_the_membranes_trace_alone_is_ottt(model):
