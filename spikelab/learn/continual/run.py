@@ -104,15 +104,23 @@ class ContinualRun:
         """
         if self.checkpoint is not None and self.checkpoint.exists():
             self._restore(self.checkpoint)
+        self.advance(len(self.stream))
+        return self._figures()
+
+    def advance(self, until: int) -> None:
+        """Learns until this many tasks are done.
+
+        Raises:
+            DivergedError: If the loss or a gradient stops being finite; the checkpoint stays.
+            TrainingInterrupted: After Ctrl-C or SIGTERM, when the checkpoint is written.
+        """
         self._started = time.perf_counter()
-        progress = self.progress
-        if not progress.untrained:
-            progress.untrained = self.judge()
+        if not self.progress.untrained:
+            self.progress.untrained = self.judge()
         with StopRequest() as stop:
-            while progress.task < len(self.stream):
+            while self.progress.task < min(until, len(self.stream)):
                 self._learn_task(stop)
                 self._save()
-        return self._figures()
 
     def judge(self) -> list[float]:
         """Accuracy on the test samples of every task."""
