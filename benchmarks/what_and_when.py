@@ -47,20 +47,22 @@ def experiments() -> dict[str, Experiment]:
     small, large = ReservoirParameters(neurons=300), ReservoirParameters(neurons=1000)
     brief = Experiment(rules=("three_factor", "force_merged", "force_reset"), seeds=(0, 1, 2), sweep=0, geometry=False)
     gated = replace(brief, rules=("three_factor",), seeds=SEEDS)
-    controls = replace(brief, rules=("two_factor", "force_gated", "force_merged_reset"), seeds=SEEDS)
+    controls = replace(brief, rules=("two_factor", "force_gated"), seeds=SEEDS)
     found = {
         "300 neurons": Experiment(rules=RULES, seeds=SEEDS, reservoir=small),
         "1000 neurons": Experiment(rules=("three_factor",), seeds=SEEDS, reservoir=large),
         # fewer seeds: a session of FORCE costs ten times one of the gated rule
-        "1000 neurons, FORCE": replace(brief, rules=("force", "force_reset"), reservoir=large),
+        "1000 neurons, FORCE": replace(brief, rules=("force", "force_reset"), seeds=(0, 1), reservoir=large),
         "300 neurons, other controls": controls,
         "300 neurons, timing switched first": replace(
             brief, rules=RULES, seeds=SEEDS, blocks=SCHEDULES["timing_first"]
         ),
         "300 neurons, gate open in the whole trial": replace(gated, learning=LearningParameters(gate="trial")),
     }
-    for noise in (0.0, 0.5, 1.0, 2.0, 4.0):
+    for noise in (0.0, 0.5):
         found[f"300 neurons, fresh noise {noise:g}"] = replace(brief, reservoir=replace(small, fresh_noise=noise))
+    for noise in (1.0, 2.0, 4.0):
+        found[f"300 neurons, fresh noise {noise:g}"] = replace(gated, reservoir=replace(small, fresh_noise=noise))
     for feedback in (1.0, 3.0):
         found[f"300 neurons, feedback {feedback:g}"] = replace(gated, reservoir=replace(small, feedback=feedback))
     return found
@@ -173,10 +175,20 @@ def _milliseconds(seconds: float) -> str:
     return f"{1e3 * seconds:.3g}"
 
 
+def _finished(experiment: Experiment, folder: Path) -> tuple[int, ...]:
+    """Seeds all of whose parts are kept."""
+    parts = [f"session_{rule}" for rule in experiment.rules]
+    parts += ["sweep"] * bool(experiment.sweep) + ["geometry"] * experiment.geometry
+    return tuple(
+        seed for seed in experiment.seeds if all((folder / f"{part}_seed{seed}.json").exists() for part in parts)
+    )
+
+
 def main() -> None:
     """Runs the chosen sections and writes `results/what_and_when.json` and `.md`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("runs/what_and_when_record"), help="of finished parts")
+    parser.add_argument("--finished", action="store_true", help="run nothing: report the seeds that are finished")
     parser.add_argument("--only", nargs="*", help="sections that contain one of these words; 'speed' is one")
     chosen = parser.parse_args()
     path = RESULTS / "what_and_when.json"
@@ -189,11 +201,13 @@ def main() -> None:
             continue
         folder = chosen.folder / name.replace(" ", "_").replace(",", "")
         folder.mkdir(parents=True, exist_ok=True)
+        if chosen.finished:
+            experiment = replace(experiment, seeds=_finished(experiment, folder) or experiment.seeds[:1])
         begun = time.process_time()
         section = summary(experiment, run_experiment(experiment, folder))
         figures["sections"][name] = section | {"cpu_seconds": round(time.process_time() - begun, 1)}
         print(name, {rule: np.round(each["at_end"], 2).tolist() for rule, each in section["rules"].items()}, flush=True)
-    if chosen.only is None or "speed" in chosen.only:
+    if "speed" in chosen.only if chosen.only is not None else not chosen.finished:
         figures["speed"] = [measure_speed(neurons) for neurons in (300, 1000)]
     figures["sections"] = {name: figures["sections"][name] for name in known if name in figures["sections"]}
     write_json_atomically(path, {"machine": describe(), **figures})
