@@ -83,9 +83,13 @@ class Builder:
 
     def step(self):
         choices = [self.elementwise, self.elementwise]
-        choices += {1: [self.dense, self.loop, self.two_layers, self.side_path], 2: [self.line, self.flatten]}.get(
-            len(self.shape), [self.convolve, self.pool, self.flatten]
-        )
+        if len(self.shape) == 1:
+            choices += [self.dense, self.loop, self.two_layers, self.side_path]
+        elif min(self.shape[1:]) < 2:
+            # no window fits any more
+            choices += [self.flatten]
+        else:
+            choices += [self.line, self.flatten] if len(self.shape) == 2 else [self.convolve, self.pool, self.flatten]
         self.pick(*choices)()
 
     def elementwise(self):
