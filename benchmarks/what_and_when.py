@@ -52,7 +52,7 @@ def experiments() -> dict[str, Experiment]:
         "300 neurons": Experiment(rules=RULES, seeds=SEEDS, reservoir=small),
         "1000 neurons": Experiment(rules=("three_factor",), seeds=SEEDS, reservoir=large),
         # fewer seeds: a session of FORCE costs ten times one of the gated rule
-        "1000 neurons, FORCE": replace(brief, rules=("force", "force_reset"), seeds=(0, 1), reservoir=large),
+        "1000 neurons, FORCE": replace(brief, rules=("force", "force_reset"), reservoir=large),
         "300 neurons, other controls": controls,
         "300 neurons, timing switched first": replace(
             brief, rules=RULES, seeds=SEEDS, blocks=SCHEDULES["timing_first"]
@@ -127,7 +127,7 @@ def report(figures: Mapping[str, Any]) -> str:
     """The figures as Markdown."""
     lines = [NOTE]
     for name, section in figures["sections"].items():
-        lines.append(f"## {name} ({len(section['seeds'])} seeds)\n")
+        lines.append(f"## {name} (seeds: {', '.join(map(str, section['seeds']))})\n")
         header = ["rule", *(f"{k}: {told}" for k, told in enumerate(section["switches"], 1))]
         rows = [
             [each["title"], *(_with_range(np.array(each["at_end_each"])[:, k]) for k in range(len(header) - 1))]
@@ -202,7 +202,9 @@ def main() -> None:
         folder = chosen.folder / name.replace(" ", "_").replace(",", "")
         folder.mkdir(parents=True, exist_ok=True)
         if chosen.finished:
-            experiment = replace(experiment, seeds=_finished(experiment, folder) or experiment.seeds[:1])
+            if not (seeds := _finished(experiment, folder)):
+                continue
+            experiment = replace(experiment, seeds=seeds)
         begun = time.process_time()
         section = summary(experiment, run_experiment(experiment, folder))
         figures["sections"][name] = section | {"cpu_seconds": round(time.process_time() - begun, 1)}
