@@ -16,8 +16,9 @@ _GAIN = 0.95
 #: Turns by which a number of threads is judged: its shortest of the latest ones, as the machine's other work only ever
 #: adds time. It is tried so often before it is judged at all, as the first turn on cold caches tells little.
 _JUDGED_BY, _TRIALS = 4, 2
-#: Turns after which another number is tried again: activity changes, and so does what else the machine does.
-_TRUST = 32
+#: Turns after which another number is tried again: activity changes, and so does what else the machine does. Soon after
+#: a choice, which a passing disturbance may have made, then each time twice as late while the choice proves right.
+_SOONEST, _LATEST = 2, 32
 
 
 def available_threads() -> int:
@@ -45,29 +46,49 @@ class Team:
         most = available_threads()
         self._candidates = sorted({most, *(1 << k for k in range(most.bit_length()))})
         self._seconds: dict[int, deque[float]] = {each: deque(maxlen=_JUDGED_BY) for each in self._candidates}
-        self._turns = 0
+        self._turns, self._tried_again = 0, 0
+        self._best, self._patience, self._next_trial = 1, _SOONEST, 0
 
     def choose(self) -> int:
         """Threads for the next turn."""
         if self.fixed is not None:
             return self.fixed
-        judged = [each for each in self._candidates if len(self._seconds[each]) >= _TRIALS]
+        judged = self._judged()
         if not judged or min(self._seconds[1]) < _SHORTEST_BLOCK:
             return 1
-        best = 1
-        for each in judged:
-            if min(self._seconds[each]) < _GAIN * min(self._seconds[best]):
-                best = each
         following = self._candidates[len(judged) : len(judged) + 1]
-        if following and best == judged[-1]:
+        if following and self._best == judged[-1]:
             return following[0]
-        others = [each for each in judged if each != best]
-        if others and self._turns and self._turns % _TRUST == 0:
-            return others[self._turns // _TRUST % len(others)]
-        return best
+        # only its neighbours: one thread in place of sixteen would make a turn very long
+        place = judged.index(self._best)
+        others = judged[max(0, place - 1) : place] + judged[place + 1 : place + 2]
+        if others and self._turns >= self._next_trial:
+            return others[self._tried_again % len(others)]
+        return self._best
 
     def took(self, threads: int, seconds: float, blocks: float) -> None:
         """Tells how long a turn of so many blocks took."""
-        if seconds >= _SHORTEST_TURN and threads in self._seconds:
-            self._turns += 1
-            self._seconds[threads].append(seconds / max(1.0, blocks))
+        if self.fixed is not None or seconds < _SHORTEST_TURN:
+            return
+        self._turns += 1
+        self._seconds[threads].append(seconds / max(1.0, blocks))
+        before, self._best = self._best, self._fastest()
+        if self._best != before:
+            self._patience = _SOONEST
+        elif threads != before and self._turns > self._next_trial:
+            self._patience = min(2 * self._patience, _LATEST)
+            self._tried_again += 1
+        else:
+            return
+        self._next_trial = self._turns + self._patience
+
+    def _judged(self) -> list[int]:
+        return [each for each in self._candidates if len(self._seconds[each]) >= _TRIALS]
+
+    def _fastest(self) -> int:
+        """The smallest number that no larger one beats by enough to be worth its cores."""
+        best = 1
+        for each in self._judged():
+            if min(self._seconds[each]) < _GAIN * min(self._seconds[best]):
+                best = each
+        return best
