@@ -41,7 +41,7 @@ RULES: dict[str, tuple[str, dict[str, Option]]] = {
     "lls_sine": ("lls", {"basis": "sine"}),
     "lls_cosine": ("lls", {"basis": "cosine"}),
     "lls_random": ("lls", {"basis": "random"}),
-    "lls_random_cold": ("lls", {"basis": "random", "temperature": 0.05}),
+    "lls_random_unit": ("lls", {"basis": "random", "unit_length": True, "temperature": 0.05}),
     "feedback_alignment": ("feedback_alignment", {}),
     "sign_symmetric": ("feedback_alignment", {"feedback": "sign"}),
     "direct_feedback": ("direct_feedback", {}),
@@ -233,8 +233,9 @@ NOTE = """
   milliseconds.
 * `frozen` trains the readout alone: what stands above it is what a rule makes of the hidden layers.
 * `lls_m` and `lls_mxm` begin with small random modulation, as the authors' code does, and learn little until it has
-  grown; `..._identity` begin as plain LLS. `lls_random` has the authors' scale, 0.1, a tenth of the waves';
-  `lls_random_cold` makes up for it by a tenth of the temperature.
+  grown; `..._identity` begin as plain LLS. `lls_random` leaves activity at its own length, as the
+  authors' code does; in `lls_random_unit` it has length 1 as with waves, and a tenth of their temperature, as the
+  matrix's numbers are a tenth of theirs.
 * LLS is not faster than backpropagation here: what it saves in errors through weights it spends on averages and
   projections of activity, which matter on a processor though they are few products.
 * The paper trains 100 epochs with augmentation and a schedule-free optimiser, so its accuracies are no target here.

@@ -18,10 +18,10 @@ from spikelab.learn.task import Batch, Task
 class LLS(LocalRule):
     """Every hidden layer minimises the cross-entropy of its own activity, projected on a fixed basis.
 
-    With activity h, averaged over places and scaled to length 1, and a basis b [C, n] with a row for each class, the
-    layer's logits are h bᵀ divided by a temperature. No gradient crosses from one layer to another; the readout learns
-    the task's loss. Of spiking layers the activity is the mean over time, and the gradient within the layer goes back
-    through time.
+    With activity h, averaged over places and scaled to length 1 (not for a random basis: `unit_length`), and a basis
+    b [C, n] with a row for each class, the layer's logits are h bᵀ divided by a temperature. No gradient crosses from
+    one layer to another; the readout learns the task's loss. Of spiking layers the activity is the mean over time, and
+    the gradient within the layer goes back through time.
 
     Args:
         model: A chain of layers.
@@ -35,13 +35,15 @@ class LLS(LocalRule):
         rows: Rows of the basis; one a class by default. Another number needs modulation "matrix".
         features: Numbers to which a layer's activity is averaged, at most.
         temperature: Divides logits.
+        unit_length: Whether activity is scaled to length 1. None does as the authors' code: yes with waves, no with a
+            random basis, whose numbers are ten times smaller.
         seed: Of the random basis and of the modulation's start.
 
     Raises:
         UnsupportedError: For a model or task that the rule cannot train.
         ValueError: For an option that is not allowed.
 
-    Source: Apolinario, Roy and Roy 2025, WACV, arXiv 2405.15868; length 1 and temperature are in the authors' code.
+    Source: Apolinario, Roy and Roy 2025, WACV, arXiv 2405.15868; length and temperature are in the authors' code.
     """
 
     memory_grows_with_time: ClassVar[bool] = True
@@ -57,6 +59,7 @@ class LLS(LocalRule):
         rows: int = 0,
         features: int = 512,
         temperature: float = 0.5,
+        unit_length: bool | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(model, task, sample_shapes)
@@ -72,6 +75,7 @@ class LLS(LocalRule):
         if rows != self.classes and modulation != "matrix":
             raise ValueError(f"rows = {rows}: another number than that of classes needs modulation 'matrix'")
         self.temperature, self.modulation = temperature, modulation
+        self.unit_length = basis != "random" if unit_length is None else unit_length
         generator = torch.Generator().manual_seed(seed)
         device = next(model.parameters()).device
         self.sizes = [pooled_size(self.shapes[layer.output], features) for layer in self.chain.hidden]
@@ -98,7 +102,10 @@ class LLS(LocalRule):
 
     def logits(self, place: int, activity: Tensor) -> Tensor:
         """What a hidden layer's activity [B, ...] says of the classes, [B, C]."""
-        agreement = functional.normalize(pool(activity, self.sizes[place])) @ self.get_buffer(f"basis_{place}").T
+        seen = pool(activity, self.sizes[place])
+        if self.unit_length:
+            seen = functional.normalize(seen)
+        agreement = seen @ self.get_buffer(f"basis_{place}").T
         if self.modulation == "vector":
             agreement = agreement * self.get_parameter(f"modulation_{place}")
         elif self.modulation == "matrix":

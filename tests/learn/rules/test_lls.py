@@ -31,7 +31,8 @@ def test_the_update_is_the_gradient_of_each_layers_own_loss(kind, basis, modulat
         elif mean.shape[1] > size[0]:
             mean = functional.adaptive_avg_pool1d(mean[:, None], size[0])
         h = mean.flatten(1)
-        h = h / h.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        if basis != "random":
+            h = h / h.norm(dim=1, keepdim=True).clamp_min(1e-12)
         agreement = h @ rule.get_buffer(f"basis_{place}").T
         own = [rule.get_parameter(f"modulation_{place}")] if modulation != "none" else []
         if modulation == "vector":
@@ -46,6 +47,16 @@ def test_the_update_is_the_gradient_of_each_layers_own_loss(kind, basis, modulat
             torch.testing.assert_close(parameter.grad, value, rtol=1e-5, atol=1e-6)
         x = activity.detach()
     assert any(value.abs().sum() > 0 for name, value in found.items() if "readout" not in name)
+
+
+def test_length_is_as_asked_for_or_as_in_the_authors_code(make_model, make_rule):
+    model = make_model("ordinary").eval()
+    for basis, usual in (("square", True), ("random", False)):
+        for asked, scaled in ((None, usual), (True, True), (False, False)):
+            rule = make_rule("lls", model, basis=basis, unit_length=asked)
+            activity = torch.rand(12, *rule.sizes[-1], generator=torch.Generator().manual_seed(0))
+            once, thrice = (rule.logits(len(rule.sizes) - 1, factor * activity) for factor in (1, 3))
+            assert torch.allclose(once, thrice, atol=1e-5) == scaled
 
 
 def test_the_update_of_a_dense_layer_by_hand(make_model, make_rule, batch):
