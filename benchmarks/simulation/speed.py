@@ -7,8 +7,8 @@
 Each simulator lives in a process of its own and warms up with one turn. Then, in each round: spikelab, a, spikelab,
 b, ...; one works at a time. A ratio is that of two neighbouring turns, and the median over rounds counts. Building and
 compiling are told apart. With two threads, GeNN's CPU back end is left out: it has one. Floors are judged by CPU time
-on one thread. What two threads gain is judged by the rounds in which the machine lends two cores: a virtual machine's
-two are at times the halves of one, and two threads of unrelated work then gain nothing either (``cores.py``).
+on one thread. What two threads gain is judged by the rounds in which the machine lends two cores that share a cache: a
+virtual machine's may lie far apart (``cores.py``). What they gain in the other rounds is told beside it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.environments import NotInstalled
 from benchmarks.interleave import PAUSE, Times
 from benchmarks.machine import describe, load_average
 from benchmarks.session import WorkerFailed
-from benchmarks.simulation.cores import gain
+from benchmarks.simulation.cores import NEAR, distance, gain
 from benchmarks.simulation.networks import NETWORKS
 from benchmarks.simulation.simulators import OURS, SIMULATORS, SimulatorSession, chosen, installed
 
@@ -91,11 +91,12 @@ def measure(network: str, players: Sequence[tuple[str, int]], rounds: int) -> li
                 sessions[player] = session
         times = {player: Times() for player in sessions}
         first, *others = sessions
-        machine: list[float] = []
+        machine: dict[str, list[float]] = {"gain": [], "distance_ns": []}
         for number in range(rounds):
             for other in others or [first]:
                 if other[0] == OURS and other != first:
-                    machine.append(_machine_gain(first[1], other[1]))
+                    machine["gain"].append(gain(first[1], 3) if first[1] > other[1] else 1.0)
+                    machine["distance_ns"].append(distance() if first[1] > 1 else 0.0)
                 own = turn(sessions[first], segment)
                 found = own if other == first else turn(sessions[other], segment)
                 for player, seconds in ((first, own), (other, found))[: 1 if other == first else 2]:
@@ -112,18 +113,13 @@ def measure(network: str, players: Sequence[tuple[str, int]], rounds: int) -> li
                 "cpu": median(times[player].cpu),
                 "ratio_wall": median(times[player].ratio_wall),
                 "ratio_cpu": median(times[player].ratio_cpu),
-                "machine_gain": machine if player[0] == OURS and player != first else [],
+                "cores": machine if player[0] == OURS and player != first else {},
                 "turns": {name: getattr(times[player], name) for name in ("wall", "cpu", "ratio_wall", "ratio_cpu")},
                 "load_average": load,
                 **{name: prepared[player][name] for name in ("build_s", "compile_s", "peak_extra_bytes")},
             }
             for player, session in sessions.items()
         ]
-
-
-def _machine_gain(threads: int, against: int) -> float:
-    """What more threads of unrelated work gain just now; 1 where as many are compared."""
-    return gain(threads, 3) if threads > against else 1.0
 
 
 def _keep(times: Times, found: dict[str, float], own: dict[str, float], number: int) -> None:
@@ -149,17 +145,26 @@ def verdict(row: dict[str, Any]) -> str:
         floor, ratio = FLOORS.get(row["network"], {}).get(row["simulator"]), row["ratio_cpu"]
     elif row["simulator"] == OURS and row["threads"] == 1:
         floor = THREADS_FLOOR.get(row["network"], NO_SLOWER)
-        pairs = zip(row["turns"]["ratio_wall"], row["machine_gain"], strict=True)
-        counted = [ratio for ratio, lent in pairs if lent >= TWO_CORES]
-        if len(counted) < FEWEST:
-            return f"{floor:g}: the machine lent two cores in {len(counted)} rounds"
-        ratio = median(counted)
-        return f"{floor:g}: {'kept' if ratio >= floor else 'missed'}, {ratio:.2f} in {len(counted)} rounds"
+        near, far = _by_cores(row)
+        told = f"; else {median(far):.2f} in {len(far)}" if far else ""
+        if len(near) < FEWEST:
+            return f"{floor:g}: two cores near each other in {len(near)} rounds{told}"
+        ratio = median(near)
+        return f"{floor:g}: {'kept' if ratio >= floor else 'missed'}, {ratio:.2f} in {len(near)} rounds{told}"
     else:
         return ""
     if floor is None:
         return ""
     return f"{floor:g}: {'kept' if ratio >= floor else 'missed'}"
+
+
+def _by_cores(row: dict[str, Any]) -> tuple[list[float], list[float]]:
+    """What two threads gained in the rounds in which the machine lent two cores near each other, and in the others."""
+    near, far = [], []
+    cores = row["cores"]
+    for ratio, lent, apart in zip(row["turns"]["ratio_wall"], cores["gain"], cores["distance_ns"], strict=True):
+        (near if lent >= TWO_CORES and apart <= NEAR else far).append(ratio)
+    return near, far
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -169,7 +174,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         "",
         "Seconds per biological second, medians over turns. Ratio: to spikelab's turn just before, median over rounds; "
         "in a row of spikelab on one thread against two, what two threads gain. Floors: CPU time on one thread; wall "
-        "time for two threads, in the rounds in which the machine lent two cores. Memory: growth of the process, "
+        "time for two threads, in the rounds in which the machine lent two cores that share a cache. Memory: growth of the process, "
         "building and simulating (of spikelab's, about 270 MB is its compiler).",
         "",
         "| network | simulator | threads | wall | CPU | against | ratio of wall | ratio of CPU | floor | build s "

@@ -134,16 +134,23 @@ def test_wired_synapses_have_the_moments_and_bounds_that_were_asked_for():
     assert (wired.weights[inhibitory] < 0).all()
 
 
+def _gained(*ratios):
+    return {"turns": {"ratio_wall": list(ratios)}}
+
+
 def test_verdicts_and_players():
     row = {"network": "cuba", "simulator": "nest", "threads": 1, "against_threads": 1, "ratio_cpu": 13.9}
     assert speed.verdict(row) == "14: missed"
     assert speed.verdict(row | {"ratio_cpu": 14.1}) == "14: kept"
     assert speed.verdict(row | {"network": "microcircuit"}) == ""
-    gain = {"network": "brunel", "simulator": OURS, "threads": 1, "against_threads": 2, "ratio_wall": 1.1}
-    turns = {"turns": {"ratio_wall": [1.0, 1.4, 1.6, 1.7]}, "machine_gain": [1.1, 1.9, 1.9, 1.9]}
-    assert speed.verdict(gain | turns) == "1.5: kept, 1.60 in 3 rounds"
-    assert speed.verdict(gain | turns | {"turns": {"ratio_wall": [2.0, 1.4, 1.4, 1.7]}}).startswith("1.5: missed, 1.40")
-    assert speed.verdict(gain | turns | {"machine_gain": [1.0] * 4}) == "1.5: the machine lent two cores in 0 rounds"
+    cores = {"gain": [1.1, 1.9, 1.9, 1.9, 1.9], "distance_ns": [30.0, 30.0, 32.0, 31.0, 170.0]}
+    ours = {"network": "brunel", "simulator": OURS, "threads": 1, "against_threads": 2, "cores": cores}
+    assert speed.verdict(ours | _gained(1.0, 1.4, 1.6, 1.7, 0.9)) == "1.5: kept, 1.60 in 3 rounds; else 0.95 in 2"
+    assert speed.verdict(ours | _gained(2.0, 1.4, 1.4, 1.7, 2.0)).startswith("1.5: missed, 1.40 in 3 rounds")
+    far = {"cores": cores | {"distance_ns": [170.0] * 5}}
+    assert speed.verdict(ours | _gained(2.0, 2.0, 2.0, 2.0, 2.0) | far).startswith(
+        "1.5: two cores near each other in 0"
+    )
     assert speed.players([OURS, "nest", "genn"], 1) == [(OURS, 1), ("nest", 1), ("genn", 1)]
     assert speed.players([OURS, "nest", "genn"], 2) == [(OURS, 2), (OURS, 1), ("nest", 2)]
     assert set(speed.FLOORS) <= set(NETWORKS)

@@ -14,7 +14,7 @@ from spikelab.sim.numba_engine.input_kernels import (
     poisson_rates_kernel,
     step_current_kernel,
 )
-from spikelab.sim.numba_engine.partition import padded
+from spikelab.sim.numba_engine.partition import aligned, padded
 from spikelab.sim.numba_engine.population_state import PopulationState
 from spikelab.sim.numba_engine.table import operation
 from spikelab.sim.random_numbers import poisson_table
@@ -67,7 +67,7 @@ class InputState:
             "mean": np.ascontiguousarray(mean, self._dtype),
             "deviation": np.ascontiguousarray(deviation, self._dtype),
             "columns": mean.size,
-            "drawn": np.zeros(padded(self._target.population.size), self._dtype),
+            "drawn": aligned(padded(self._target.population.size), self._dtype),
         }
         return noise_kernel(self._dtype.name), entries
 
@@ -80,7 +80,7 @@ class InputState:
             return poisson_rates_kernel(self._dtype.name), own
         table = poisson_table(float(mean[0]) if mean.size else 0.0)
         entries = {"key": self._key, "table": table, "entries": table.size, **common}
-        drawn = np.zeros(padded(self._target.population.size), self._dtype)
+        drawn = aligned(padded(self._target.population.size), self._dtype)
         return poisson_kernel(self._dtype.name), {**entries, "drawn": drawn}
 
     def _of_population(self, values: np.ndarray) -> np.ndarray:

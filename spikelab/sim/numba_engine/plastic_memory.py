@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikelab.kernels.generated import load_generated
-from spikelab.sim.numba_engine.partition import padded
+from spikelab.sim.numba_engine.partition import aligned, padded
 from spikelab.sim.numba_engine.plastic_history import HistoryKernels
 from spikelab.sim.numba_engine.plastic_snapshot import SnapshotKernels, shortest_epoch
 from spikelab.sim.numba_engine.plastic_source import Lines
@@ -112,13 +112,13 @@ def history_memory(
         lines=kernels.lines,
         arrays={
             "requests_": np.full(2, -2, np.int64),
-            "waiting_": np.zeros(long, np.int32),
-            "latest_": np.full(long, -1, np.int32),
-            "earlier_": np.full(long, -1, np.int32),
-            "when_": np.zeros((long, room), np.int32),
-            **{f"before_{name}_": np.zeros((long, room), dtype) for name in kernels.row.listed},
-            **{f"last_{name}_": np.zeros(long, dtype) for name in kernels.row.listed},
-            **{f"post_{each.name}_": np.full(long, numbers.rest[each.name], dtype) for each in spec.post},
+            "waiting_": aligned(long, np.int32),
+            "latest_": aligned(long, np.int32, -1),
+            "earlier_": aligned(long, np.int32, -1),
+            "when_": aligned((long, room), np.int32),
+            **{f"before_{name}_": aligned((long, room), dtype) for name in kernels.row.listed},
+            **{f"last_{name}_": aligned(long, dtype) for name in kernels.row.listed},
+            **{f"post_{each.name}_": aligned(long, dtype, numbers.rest[each.name]) for each in spec.post},
         },
         per_thread={
             "base_": np.zeros((1, _LINE), np.int64),
@@ -152,9 +152,9 @@ def snapshot_memory(
         layout=kernels.layout,
         lines=kernels.lines,
         arrays={
-            **{f"post_{each.name}_": np.full(long, numbers.rest[each.name], dtype) for each in spec.post},
-            **{f"sum_{name}_": np.zeros(long, dtype) for name in kernels.terms},
-            **{f"closed_{name}_": np.zeros((_EPOCHS, long), dtype) for name in kernels.terms},
+            **{f"post_{each.name}_": aligned(long, dtype, numbers.rest[each.name]) for each in spec.post},
+            **{f"sum_{name}_": aligned(long, dtype) for name in kernels.terms},
+            **{f"closed_{name}_": aligned((_EPOCHS, long), dtype) for name in kernels.terms},
         },
         per_thread={},
         fixed={

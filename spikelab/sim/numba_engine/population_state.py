@@ -11,7 +11,7 @@ from spikelab.kernels.coefficients import coefficients, initial_state
 from spikelab.neurons.spec import INPUT
 from spikelab.neurons.step import StepOptions, arrival_name, build_step, neuron_name
 from spikelab.sim.numba_engine.driver import Operation
-from spikelab.sim.numba_engine.partition import padded, padded_array
+from spikelab.sim.numba_engine.partition import aligned, padded, padded_array
 from spikelab.sim.numba_engine.population_kernel import BIAS, PopulationKernel
 from spikelab.sim.numba_engine.spike_log import SpikeLog
 from spikelab.sim.numba_engine.table import operation
@@ -61,8 +61,8 @@ class PopulationState:
         #: receptor -> name of its input in the kernel, in a fixed order, for those that something reaches
         names = {"current": INPUT, **{each.name: arrival_name(each.name) for each in population.neuron.receptors}}
         self._inputs = {receptor: name for receptor, name in names.items() if receptor in driven}
-        self.rings = {receptor: np.zeros((slots, padded(size)), dtype) for receptor in self._inputs}
-        self._flags = np.zeros(padded(size), np.uint8)
+        self.rings = {receptor: aligned((slots, padded(size)), dtype) for receptor in self._inputs}
+        self._flags = aligned(padded(size), np.uint8)
         self._kernel = PopulationKernel(
             self.step, tuple(self._inputs.values()), tuple(values), self._shared_names, biased, str(dtype)
         )

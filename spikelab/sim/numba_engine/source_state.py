@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikelab.sim.numba_engine.driver import Operation
-from spikelab.sim.numba_engine.partition import padded
+from spikelab.sim.numba_engine.partition import aligned, padded
 from spikelab.sim.numba_engine.source_kernels import poisson_source_kernel, spike_array_kernel
 from spikelab.sim.numba_engine.spike_log import SpikeLog
 from spikelab.sim.numba_engine.table import operation
@@ -35,7 +35,7 @@ class SourceState:
         else:
             probability, self._width = source.checked(population.name, size, dt)
             self._limits = np.ascontiguousarray(limits(probability))
-            self._flags = np.zeros(padded(size), np.uint8)
+            self._flags = aligned(padded(size), np.uint8)
             self._most_at_once = 1
 
     def most_in(self, steps: int) -> int:

@@ -16,7 +16,7 @@ from numba import cfunc, njit
 from spikelab.kernels.native import array_at
 from spikelab.sim.numba_engine import driver
 from spikelab.sim.numba_engine.native import KERNEL, address_of, as_table, write_shared
-from spikelab.sim.numba_engine.partition import bounds
+from spikelab.sim.numba_engine.partition import aligned, bounds
 
 
 class SpikeLog:
@@ -38,8 +38,8 @@ class SpikeLog:
 
     def __init__(self, size: int, threads: int, steps: int, capacity: int, start: int = 0):
         self.size, self.threads, self.start, self.steps, self.capacity = size, threads, start, steps, capacity
-        self.identities = np.zeros((threads, capacity), np.int32)
-        self.offsets = np.zeros((threads, steps + 1), np.int64)
+        self.identities = aligned((threads, capacity), np.int32)
+        self.offsets = aligned((threads, steps + 1), np.int64)
         self.header = np.array(
             [self.identities.ctypes.data, capacity, self.offsets.ctypes.data, steps + 1, start, threads], np.int64
         )
