@@ -38,6 +38,7 @@ TABLES: dict[str, dict[str, str]] = {
         "tess": "spikelab.learn.rules.tess:TESS",
         "decolle": "spikelab.learn.rules.decolle:DECOLLE",
         "e_prop": "spikelab.learn.rules.e_prop:EProp",
+        "stdp": "spikelab.learn.rules.stdp:STDP",
     },
     "neurons": {
         "if": "spikelab.neurons.integrate_and_fire:IF",

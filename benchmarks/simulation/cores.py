@@ -1,7 +1,7 @@
-"""What the two cores of this machine are at the moment: whether there are two, and how near they are to each other.
+"""What the two cores of this machine are at the moment: whether there are two, and how near to each other.
 
-``python -m benchmarks.simulation.cores`` prints both ten times. On a virtual machine they change by the second: the host
-may run two virtual cores on one, or far apart. A number that one core writes and another reads then takes 170 ns
+``python -m benchmarks.simulation.cores`` prints both ten times. On a virtual machine they change by the second: the
+host may run two virtual cores on one, or far apart. A number that one core writes and another reads then takes 170 ns
 instead of 30 (measured on the machine of the committed results), and threads that work on one network pay for that.
 """
 

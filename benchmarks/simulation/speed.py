@@ -174,8 +174,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         "",
         "Seconds per biological second, medians over turns. Ratio: to spikelab's turn just before, median over rounds; "
         "in a row of spikelab on one thread against two, what two threads gain. Floors: CPU time on one thread; wall "
-        "time for two threads, in the rounds in which the machine lent two cores that share a cache. Memory: growth of the process, "
-        "building and simulating (of spikelab's, about 270 MB is its compiler).",
+        "time for two threads, in the rounds in which the machine lent two cores that share a cache. Memory: growth of "
+        "the process, building and simulating (of spikelab's, about 270 MB is its compiler).",
         "",
         "| network | simulator | threads | wall | CPU | against | ratio of wall | ratio of CPU | floor | build s "
         "| compile s | memory MB |",

@@ -40,6 +40,9 @@ class LearningRule(nn.Module, ABC):
     depends_on_layers_above: ClassVar[bool] = False
     #: Whether memory grows with the number of time steps.
     memory_grows_with_time: ClassVar[bool] = False
+    #: Whether hidden layers follow a loss downhill. What other rules write has a size that matters: plain gradient
+    #: descent adds it, and optimisers that divide by the size of gradients would spoil it.
+    descends: ClassVar[bool] = True
 
     model: nn.Module
 

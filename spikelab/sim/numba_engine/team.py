@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from statistics import median_low
 
 from numba import config
 
@@ -13,9 +14,10 @@ _SHORTEST_BLOCK = 20e-6
 _SHORTEST_TURN = 2e-3
 #: What more threads have to gain to be worth their cores.
 _GAIN = 0.95
-#: Turns by which a number of threads is judged: its shortest of the latest ones, as the machine's other work only ever
-#: adds time. It is tried so often before it is judged at all, as the first turn on cold caches tells little.
-_JUDGED_BY, _TRIALS = 4, 2
+#: Turns by which a number of threads is judged: the lower median of its latest ones, as the machine's other work only
+#: ever adds time, though a lucky one must not outweigh the rest. It is tried so often before it is judged at all, as
+#: the first turn on cold caches tells little.
+_JUDGED_BY, _TRIALS = 3, 2
 #: Turns after which another number is tried again: activity changes, and so does what else the machine does. Soon after
 #: a choice, which a passing disturbance may have made, then each time twice as late while the choice proves right.
 _SOONEST, _LATEST = 2, 32
@@ -54,7 +56,7 @@ class Team:
         if self.fixed is not None:
             return self.fixed
         judged = self._judged()
-        if not judged or min(self._seconds[1]) < _SHORTEST_BLOCK:
+        if not judged or self._usual(1) < _SHORTEST_BLOCK:
             return 1
         following = self._candidates[len(judged) : len(judged) + 1]
         if following and self._best == judged[-1]:
@@ -76,6 +78,8 @@ class Team:
         if self._best != before:
             self._patience = _SOONEST
         elif threads != before and self._turns > self._next_trial:
+            if self._seconds[threads][-1] < _GAIN * self._usual(before):
+                return  # promising: it is tried once more
             self._patience = min(2 * self._patience, _LATEST)
             self._tried_again += 1
         else:
@@ -89,6 +93,10 @@ class Team:
         """The smallest number that no larger one beats by enough to be worth its cores."""
         best = 1
         for each in self._judged():
-            if min(self._seconds[each]) < _GAIN * min(self._seconds[best]):
+            if self._usual(each) < _GAIN * self._usual(best):
                 best = each
         return best
+
+    def _usual(self, threads: int) -> float:
+        """Seconds of a block with so many threads."""
+        return median_low(self._seconds[threads])

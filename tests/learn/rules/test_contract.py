@@ -116,9 +116,10 @@ def test_half_precision(pair, batch):
 def test_training_brings_the_loss_down(pair, batch):
     model, rule = pair
     model.train()
-    optimiser = torch.optim.Adam([*model.parameters(), *rule.parameters()], lr=0.05)
+    trained = [*model.parameters(), *rule.parameters()]
+    optimiser = torch.optim.Adam(trained, lr=0.05) if rule.descends else torch.optim.SGD(trained, lr=0.01)
     losses = []
-    for _ in range(25):
+    for _ in range(25 if rule.descends else 100):
         optimiser.zero_grad()
         total, weight = rule.measure(model, batch)
         rule.write(1 / float(weight))
