@@ -1,0 +1,1 @@
+"""Compressed video files: what the codec already knows of the motion, without optical flow or a patched decoder."""
