@@ -12,6 +12,7 @@ from typing import Any
 TABLES: dict[str, dict[str, str]] = {
     "models": {
         "halsie": "spikelab.models.halsie:Halsie",
+        "compressed_video": "spikelab.models.video:CompressedVideo",
         "convolutional_classifier": "spikelab.models.convolutional_classifier:ConvolutionalClassifier",
         "spiking_classifier": "spikelab.models.classifier:SpikingClassifier",
     },

@@ -17,8 +17,9 @@ _NOTHING_IGNORED = -1
 class ClassificationTask:
     """Give every sample one of C classes.
 
-    A batch holds `image` [B, ...] and `label` [B] int64; the model is called as `model(image)` and returns logits
-    [B, C].
+    A batch holds `label` [B] int64 and `image` [B, ...]; the model is called as `model(image)` and returns logits
+    [B, C]. A model that takes something else of a batch names it in an attribute `inputs`: it is called with these, in
+    their order.
 
     Args:
         dataset: Gives `class_names`.
@@ -46,22 +47,26 @@ class ClassificationTask:
         """Logits [B, C].
 
         Raises:
-            ValueError: If the batch is empty, holds no images, or a label is no class.
+            ValueError: If the batch is empty, lacks what the model takes, or a label is no class.
         """
-        self.check(batch)
-        return model(batch["image"])
+        # training on several processes wraps the model
+        inputs = getattr(getattr(model, "module", model), "inputs", ("image",))
+        self.check(batch, inputs)
+        return model(*(batch[name] for name in inputs))
 
-    def check(self, batch: Batch) -> None:
+    def check(self, batch: Batch, inputs: Sequence[str] = ("image",)) -> None:
         """Refuse what cannot be classified.
 
         Raises:
-            ValueError: If the batch is empty, holds no images, or a label is no class.
+            ValueError: If the batch is empty, lacks one of the model's inputs, or a label is no class.
         """
-        for key in ("image", "label"):
+        for key in (*inputs, "label"):
             if key not in batch:
+                wanted = "images" if tuple(inputs) == ("image",) else f"samples that hold {', '.join(inputs)}"
+                known = ", such as mnist (--data.name)" if wanted == "images" else " (--data.name)"
                 raise ValueError(
                     f"a batch has no {key!r} but {', '.join(map(repr, batch))}: classification takes a data set of "
-                    "images with one label each, such as mnist (--data.name)"
+                    f"{wanted} with one label each{known}"
                 )
         if len(batch["label"]) == 0:
             raise ValueError("the batch is empty; a batch holds at least 1 sample")
