@@ -1,0 +1,118 @@
+"""Motion vectors of blocks as a field over pixels: of one step, on a grid, and accumulated back to the I-frame.
+
+The accumulated field is that of CoViAR (Wu et al. 2018, "Compressed video action recognition", section 3.1): it
+follows every pixel back through the P-frames to the I-frame, `A_t(p) = A_{t-1}(p - v_t(p))` with vectors of whole
+pixels, and is kept as the displacement `p - A_t(p)`. Intra blocks inherit what lay at their place. Where a vector
+points outside the picture we take the nearest pixel of its edge, as codecs do; CoViAR's loader takes such pixels as not
+moved.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from spikelab.video.groups import MotionVectors
+
+
+def dense_motion(vectors: MotionVectors, height: int, width: int) -> npt.NDArray[np.float32]:
+    """The vector of each pixel's block.
+
+    Returns:
+        float32 [2, height, width], dx and dy in pixels; 0 where no block has a vector.
+    """
+    motion = np.zeros((2, height, width), np.float32)
+    _spread(vectors.blocks, vectors.vectors, motion)
+    return motion
+
+
+def block_motion(vectors: MotionVectors, height: int, width: int, block: int = 16) -> npt.NDArray[np.float32]:
+    """The mean vector of each cell of a regular grid.
+
+    A block counts with the area that it shares with a cell, intra blocks with the vector 0.
+
+    Args:
+        vectors: Of a P-frame.
+        height: Of the picture, pixels.
+        width: Of the picture, pixels.
+        block: Side of a cell in pixels.
+
+    Returns:
+        float32 [2, ceil(height / block), ceil(width / block)], dx and dy in pixels.
+    """
+    if block < 1:
+        raise ValueError(f"block = {block}: the side of a cell is at least 1 pixel")
+    grid = np.zeros((2, -(-height // block), -(-width // block)), np.float32)
+    _average(vectors.blocks, vectors.vectors, height, width, block, grid)
+    return grid
+
+
+def accumulate_motion(vectors: MotionVectors, before: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """Follow each pixel one P-frame further back to the I-frame.
+
+    Args:
+        vectors: Of the P-frame; fractions are dropped (towards zero).
+        before: int16 [2, H, W]: the accumulated field of the P-frame before, or zeros.
+
+    Returns:
+        int16 [2, H, W]: dx and dy from a pixel of the I-frame to where its content is now.
+    """
+    after = before.copy()
+    _accumulate(vectors.blocks, vectors.vectors, before, after)
+    return after
+
+
+@njit(cache=True, nogil=True)
+def _clipped(block, height, width):
+    """The part of a block that lies in the picture: left, top, right, bottom."""
+    left, top = np.int64(block[0]), np.int64(block[1])
+    right, bottom = min(left + block[2], width), min(top + block[3], height)
+    return max(left, 0), max(top, 0), right, bottom
+
+
+@njit(cache=True, nogil=True)
+def _spread(blocks, vectors, motion):
+    for k in range(len(blocks)):
+        left, top, right, bottom = _clipped(blocks[k], motion.shape[1], motion.shape[2])
+        for y in range(top, bottom):
+            for x in range(left, right):
+                motion[0, y, x] = vectors[k, 0]
+                motion[1, y, x] = vectors[k, 1]
+
+
+@njit(cache=True, nogil=True)
+def _average(blocks, vectors, height, width, cell, grid):
+    for k in range(len(blocks)):
+        left, top, right, bottom = _clipped(blocks[k], height, width)
+        if left >= right or top >= bottom:
+            continue
+        for row in range(top // cell, (bottom - 1) // cell + 1):
+            rows = min(bottom, (row + 1) * cell) - max(top, row * cell)
+            cell_rows = min(height, (row + 1) * cell) - row * cell
+            for column in range(left // cell, (right - 1) // cell + 1):
+                columns = min(right, (column + 1) * cell) - max(left, column * cell)
+                cell_columns = min(width, (column + 1) * cell) - column * cell
+                share = np.float32(rows * columns / (cell_rows * cell_columns))
+                grid[0, row, column] += vectors[k, 0] * share
+                grid[1, row, column] += vectors[k, 1] * share
+
+
+@njit(cache=True, nogil=True)
+def _accumulate(blocks, vectors, before, after):
+    height, width = before.shape[1:]
+    for k in range(len(blocks)):
+        dx, dy = int(vectors[k, 0]), int(vectors[k, 1])
+        left, top, right, bottom = _clipped(blocks[k], height, width)
+        if dx == 0 and dy == 0:
+            continue  # a copy of what is there
+        for y in range(top, bottom):
+            source_y = min(max(y - dy, 0), height - 1)
+            moved_y = y - source_y
+            if left - dx >= 0 and right - dx <= width:
+                for x in range(left, right):
+                    after[0, y, x] = before[0, source_y, x - dx] + dx
+                    after[1, y, x] = before[1, source_y, x - dx] + moved_y
+            else:
+                for x in range(left, right):
+                    source_x = min(max(x - dx, 0), width - 1)
+                    after[0, y, x] = before[0, source_y, source_x] + (x - source_x)
+                    after[1, y, x] = before[1, source_y, source_x] + moved_y

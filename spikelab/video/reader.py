@@ -1,0 +1,165 @@
+"""Read compressed video files as groups of pictures: I-frames, motion vectors and residuals of P-frames.
+
+    with VideoReader("clip.mp4") as reader:
+        for group in reader:
+            group.image, group.predicted[0].motion, group.predicted[0].residual
+
+**B-frames** refer to the future as well as to the past and have up to two vectors a block; CoViAR and its kin use none
+of them. They are decoded, because others may depend on them, and dropped. A P-frame's vectors are taken as against the
+I- or P-frame before it, which is what they are in MPEG-1, 2 and 4 and in H.264 with one reference picture; vectors of
+H.264 do not say which picture they mean, so with several the residual takes up the difference. `spikelab data
+transcode` makes files without B-frames and with one reference.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+import weakref
+from collections.abc import Collection, Generator, Iterator
+from contextlib import closing
+from typing import Any, Literal
+
+from spikelab.video.building import GroupBuilder, Interpolation, Wanted
+from spikelab.video.colour import Colour
+from spikelab.video.decode import PICTURE_TYPES, check_vectors, decoded_frames, open_video, remedy, video_info
+from spikelab.video.errors import VideoError, VideoWarning
+from spikelab.video.groups import GroupOfPictures, VideoInfo
+from spikelab.video.vectors import exported_vectors
+
+_CHOICES = {"colour": ("rgb", "luma"), "interpolation": ("auto", "half", "integer"), "b_frames": ("drop", "error")}
+
+
+class VideoReader:
+    """A video file as an iterable of groups of pictures; each pass over it reads the file anew, one group at a time.
+
+    Args:
+        path: The file, of any container that FFmpeg reads and a codec whose vectors it exports (MPEG-1, 2, 4 part 2,
+            H.263, H.264 and their kin; not HEVC, VP9, AV1).
+        colour: "rgb", or "luma" as it is stored.
+        accumulate: Motion and residual against the I-frame of the group, in whole pixels, as in CoViAR; otherwise
+            against the previous I- or P-frame, with fractions.
+        interpolation: How predictions of one step read between pixels. "half" is the codec's own at half pixels,
+            "integer" drops fractions; "auto" takes "half" where vectors are half pixels and pictures keep their size.
+        b_frames: "drop" them, or make them an "error".
+        size: Height and width that pictures are resized to before anything is computed; vectors are scaled alike.
+        groups: Which groups to give, by their index; all if left out.
+        predicted: How many P-frames of a group to give at most, the first ones; all if left out.
+        threads: For decoding the slices of a frame. Results are the same for any number.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        VideoError: If the file is broken, no video, or of a codec without vectors, or an argument is unknown; names the
+            file, the reason and the remedy. Iterating may raise it as well.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        colour: Colour = "rgb",
+        accumulate: bool = True,
+        interpolation: Interpolation = "auto",
+        b_frames: Literal["drop", "error"] = "drop",
+        size: tuple[int, int] | None = None,
+        groups: Collection[int] | None = None,
+        predicted: int | None = None,
+        threads: int = 1,
+    ) -> None:
+        for name, value in (("colour", colour), ("interpolation", interpolation), ("b_frames", b_frames)):
+            if value not in _CHOICES[name]:
+                raise VideoError(f"{path}: {name} = {value!r}: use one of {', '.join(_CHOICES[name])}")
+        if size is not None and (len(size) != 2 or min(size) < 2 or max(size) > 8192):
+            raise VideoError(f"{path}: size = {size}: give height and width in pixels, from 2 to 8192")
+        if predicted is not None and predicted < 0:
+            raise VideoError(f"{path}: predicted = {predicted}: use 0 or more, or None for all")
+        if threads < 1:
+            raise VideoError(f"{path}: threads = {threads}: use 1 or more")
+        container, stream = open_video(path)
+        with container:
+            check_vectors(path, stream)
+        self.path = path
+        self.b_frames = b_frames
+        self.groups = None if groups is None else frozenset(groups)
+        self.threads = threads
+        self._wanted = Wanted(colour, accumulate, interpolation, size, predicted)
+        self._info: VideoInfo | None = None
+        self._passes: weakref.WeakSet[Generator[GroupOfPictures, None, None]] = weakref.WeakSet()
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the file holds; the first use decodes all of it, to count frames, without converting a pixel."""
+        if self._info is None:
+            self._info = video_info(self.path)
+        return self._info
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; passes over it that were not finished end here."""
+        for each in list(self._passes):
+            each.close()
+        self._passes.clear()
+
+    def __iter__(self) -> Iterator[GroupOfPictures]:
+        """Give the groups in order.
+
+        Raises:
+            VideoError: As the class says; or a B-frame where none may be, or no P-frame with any vector in the file.
+
+        Warns:
+            VideoWarning: If a part of the file cannot be read, or lies before its first I-frame.
+        """
+        groups = self._groups()
+        self._passes.add(groups)
+        return groups
+
+    def _groups(self) -> Generator[GroupOfPictures, None, None]:
+        last = max(self.groups, default=-1) if self.groups is not None else None
+        building: GroupBuilder | None = None
+        index = -1
+        early = p_frames = vectors = 0
+        steps = 0
+        with closing(decoded_frames(self.path, self.threads)) as frames:
+            for place, frame in enumerate(frames):
+                kind = PICTURE_TYPES[int(frame.pict_type)]
+                if kind == "B":
+                    if self.b_frames == "error":
+                        raise VideoError(f"{self.path}: frame {place} is a B-frame; {remedy(self.path)}")
+                elif kind == "I":
+                    if building is not None:
+                        yield building.group()
+                    building = None
+                    index += 1
+                    if last is not None and index > last:
+                        return
+                    if self.groups is None or index in self.groups:
+                        building = GroupBuilder(self._wanted, index, place, frame)
+                else:
+                    early += index < 0
+                    p_frames += 1
+                    if building is not None and building.wants_more:
+                        found, of_frame = exported_vectors(frame)
+                        steps = steps or of_frame
+                        vectors += len(found)
+                        building.add(place, frame, found, steps)
+                    elif not vectors:
+                        vectors += exported_vectors(frame)[1]
+        if early:
+            message = f"{self.path}: the {early} P-frames before the first I-frame cannot be used"
+            warnings.warn(message, VideoWarning, stacklevel=2)
+        if index < 0:
+            raise VideoError(f"{self.path}: there is no I-frame; {remedy(self.path)}")
+        if p_frames and not vectors:
+            raise VideoError(f"{self.path}: none of its {p_frames} P-frames has a motion vector; {remedy(self.path)}")
+        if building is not None:
+            yield building.group()
+
+
+def read_video(path: str | os.PathLike[str], **options: Any) -> list[GroupOfPictures]:
+    """All groups of a file at once; the options are those of `VideoReader`."""
+    with VideoReader(path, **options) as reader:
+        return list(reader)
