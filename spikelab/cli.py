@@ -13,11 +13,18 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 import spikelab
-from spikelab import settings, settings_continual, settings_hardware, settings_learning, settings_simulation
+from spikelab import (
+    settings,
+    settings_continual,
+    settings_hardware,
+    settings_learning,
+    settings_simulation,
+    settings_video,
+)
 from spikelab.registry import suggestion
 
 
@@ -72,6 +79,11 @@ COMMANDS = {
     ),
     "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data"),
     "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data"),
+    "data transcode": Command(
+        settings_video.DataTranscode,
+        "spikelab.report.transcode:transcode_files",
+        "spikelab.report.transcode:transcoded",
+    ),
     "compare": Command(settings.Compare, "spikelab.report.compare:compare", "spikelab.report.text:comparison"),
     "info": Command(settings.Info, "spikelab.report.info:info", "spikelab.report.text:info"),
     "bench train": Command(settings.Bench, "spikelab.report.bench:bench_training", "spikelab.report.text:bench", True),
@@ -181,7 +193,11 @@ def _parse(name: str, command: Command, words: list[str]) -> Any:
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True, instantiate_subclass_spec_in_any=False)
     words = _with_lists(command.settings, _files_first([_renamed(_underscored(word), command) for word in words]))
     words = _with_settings_of_resumed(name, words)
-    positional = [entry.name for entry in fields(command.settings) if entry.name == "run"]
+    positional = [
+        entry.name
+        for entry in fields(command.settings)
+        if entry.default is MISSING and entry.default_factory is MISSING
+    ]
     usage = f"spikelab {name}{''.join(f' {each.upper()}' for each in positional)} [--config FILE] [options]"
     parser = jsonargparse.ArgumentParser(
         prog=f"spikelab {name}",

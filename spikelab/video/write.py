@@ -7,10 +7,12 @@ the clock.
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import os
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -61,16 +63,7 @@ def write_video(
         VideoError: If there is no picture, or a picture, setting or suffix cannot be used; names what and the remedy.
         OSError: If the file cannot be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first")
-    try:
-        count = _encode(str(path), str(temporary), None, frames, codec, group, quality, rate, small_blocks)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return count
+    return write_frames(path, _as_frames(path, frames), codec, group, quality, rate, small_blocks)
 
 
 def encode_video(
@@ -97,15 +90,38 @@ def encode_video(
         VideoError: As `write_video` does.
     """
     target = io.BytesIO()
-    _encode("the video", target, container, frames, codec, group, quality, rate, small_blocks)
+    pictures = _as_frames("the video", frames)
+    _encode("the video", target, container, pictures, codec, group, quality, rate, small_blocks)
     return target.getvalue()
+
+
+def write_frames(
+    path: str | os.PathLike[str],
+    frames: Iterable[Any],
+    codec: Codec = "mpeg4",
+    group: int = 12,
+    quality: int | None = None,
+    rate: float = 25.0,
+    small_blocks: bool = False,
+) -> int:
+    """Encode `av.VideoFrame`s of no picture type, one a time step; see `write_video`."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        count = _encode(str(path), str(temporary), None, frames, codec, group, quality, rate, small_blocks)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
 
 
 def _encode(
     name: str,
     target: Any,
     container: str | None,
-    frames: Iterable[npt.NDArray[np.uint8]],
+    frames: Iterable[Any],
     codec: str,
     group: int,
     quality: int | None,
@@ -127,7 +143,8 @@ def _encode(
     first = next(pictures, None)
     if first is None:
         raise VideoError(f"{name}: there is no picture to write")
-    height, width = _size(name, 0, first)
+    height, width = first.height, first.width
+    _check_size(name, height, width)
     # FFmpeg encoders write their version and the muxer the time unless they are told to be exact to the bit.
     try:
         out: Any = av.open(target, "w", format=container, container_options={"fflags": "+bitexact"})
@@ -135,18 +152,28 @@ def _encode(
         raise VideoError(f"{name}: no such kind of file ({error}); use the suffix .mp4, .avi or .mkv") from error
     count = 0
     with out:
-        stream: Any = out.add_stream(encoder, rate=Fraction(rate).limit_denominator(1001))
+        step = Fraction(rate).limit_denominator(1001)
+        stream: Any = out.add_stream(encoder, rate=step)
         _configure(stream, codec, group, quality, small_blocks)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for count, picture in enumerate(itertools.chain([first], pictures), 1):
-            if _size(name, count - 1, picture) != (height, width):
-                raise VideoError(f"{name}: picture {count - 1} is {picture.shape}, picture 0 is {first.shape}")
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            for packet in stream.encode(frame):
-                out.mux(packet)
-        for packet in stream.encode():
-            out.mux(packet)
+        for count, frame in enumerate(itertools.chain([first], pictures), 1):
+            if (frame.height, frame.width) != (height, width):
+                found = f"{frame.width} x {frame.height}"
+                raise VideoError(f"{name}: picture {count - 1} is {found}, those before it {width} x {height}")
+            frame.pts, frame.time_base = count - 1, 1 / step
+            _mux(name, out, stream, frame)
+        _mux(name, out, stream, None)
     return count
+
+
+def _mux(name: str, out: Any, stream: Any, frame: Any) -> None:
+    try:
+        out.mux(stream.encode(frame))
+    except av.FFmpegError as error:
+        # the system's own words about a full disk or a lost folder are the better ones
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EDQUOT):
+            raise
+        raise VideoError(f"{name}: FFmpeg cannot encode this ({error})") from error
 
 
 def _configure(stream: Any, codec: str, group: int, quality: int, small_blocks: bool) -> None:
@@ -162,14 +189,16 @@ def _configure(stream: Any, codec: str, group: int, quality: int, small_blocks: 
         stream.options = {"crf": str(quality), "x264-params": parameters, "flags": "+bitexact"}
 
 
-def _size(name: str, index: int, picture: npt.NDArray[np.uint8]) -> tuple[int, int]:
-    """Height and width of a picture that can be encoded."""
-    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        found = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-        raise VideoError(f"{name}: picture {index} is {found}; it must be uint8 [H, W, 3], red, green, blue")
-    height, width = picture.shape[:2]
+def _as_frames(name: object, pictures: Iterable[npt.NDArray[np.uint8]]) -> Iterator[Any]:
+    for index, picture in enumerate(pictures):
+        array = isinstance(picture, np.ndarray)
+        if not array or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+            found = f"{picture.dtype} {picture.shape}" if array else type(picture).__name__
+            raise VideoError(f"{name}: picture {index} is {found}; it must be uint8 [H, W, 3], red, green, blue")
+        yield av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+
+
+def _check_size(name: str, height: int, width: int) -> None:
     if height % 2 or width % 2 or not 16 <= min(height, width) or max(height, width) > LONGEST_SIDE:
-        raise VideoError(
-            f"{name}: picture {index} is {width} x {height}; sides must be even and from 16 to {LONGEST_SIDE} pixels"
-        )
-    return height, width
+        limits = f"sides must be even and from 16 to {LONGEST_SIDE} pixels"
+        raise VideoError(f"{name}: pictures of {width} x {height} cannot be written; {limits}")
