@@ -6,21 +6,18 @@ check a deployment against) and ``manifest.json``.
 
 from __future__ import annotations
 
-import hashlib
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from spikelab import __version__
-from spikelab.io.atomic import write_json_atomically
 from spikelab.io.nir_save import write_nir
 from spikelab.io.nir_write import to_nir
 from spikelab.models.halsie import Halsie, SpikingEncoder
+from spikelab.models.hybrid_energy import judging
+from spikelab.models.hybrid_export import HEAD, VECTORS, bundle_manifest, finish_bundle, write_joint, write_onnx
 
 
 def export(model: Halsie, folder: Path, height: int, width: int) -> dict[str, Any]:
@@ -43,13 +40,8 @@ def export(model: Halsie, folder: Path, height: int, width: int) -> dict[str, An
         raise ValueError("halsie: the event branch is an ordinary one; only a spiking branch has a NIR form")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            return _export(model, folder, height, width)
-    finally:
-        model.train(training)
+    with judging(model):
+        return _export(model, folder, height, width)
 
 
 def _export(model: Halsie, folder: Path, height: int, width: int) -> dict[str, Any]:
@@ -60,15 +52,8 @@ def _export(model: Halsie, folder: Path, height: int, width: int) -> dict[str, A
     features, _ = model.encode(events)
     logits = model.head(features, frame)
     names = [f"event_features_{stage}" for stage in range(1, len(features) + 1)]
-    files = ["head.onnx", "vectors.safetensors"]
-    manifest: dict[str, Any] = {
-        "format": "spikelab hybrid bundle",
-        "format_version": 1,
-        "spikelab": __version__,
-        "model": "halsie (reconstruction)",
-        "inputs": {"events": list(events.shape), "frame": list(frame.shape)},
-        "outputs": {"logits": list(logits.shape)},
-    }
+    files = [HEAD, VECTORS]
+    manifest = bundle_manifest("halsie (reconstruction)", {"events": events, "frame": frame}, logits)
     if isinstance(model.events, SpikingEncoder):
         files.insert(0, "events.nir")
         graph = to_nir(
@@ -87,14 +72,15 @@ def _export(model: Halsie, folder: Path, height: int, width: int) -> dict[str, A
                 for readout, name in zip(model.events.readouts, names, strict=True)
             ],
         }
-    inputs = [*names, "frame"] if model.head.frames is not None else names
-    manifest["ordinary_half"] = {"file": "head.onnx", "inputs": inputs, "output": "logits"}
-    _write_onnx(model, folder / "head.onnx", features, frame, names)
+    inputs = _head_inputs(model, dict(zip(names, features, strict=True)), frame)
+    manifest["ordinary_half"] = {"file": HEAD, "inputs": list(inputs), "output": "logits"}
+    write_onnx(_Head(model, height, width), folder / HEAD, inputs)
     vectors = {"events": events, "frame": frame, "logits": logits, **dict(zip(names, features, strict=True))}
-    save_file({name: value.cpu().contiguous() for name, value in vectors.items()}, folder / "vectors.safetensors")
-    manifest["sha256"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
-    write_json_atomically(folder / "manifest.json", manifest)
-    return manifest
+    return finish_bundle(folder, manifest, files, vectors)
+
+
+def _head_inputs(model: Halsie, features: dict[str, Tensor], frame: Tensor) -> dict[str, Tensor]:
+    return features | ({"frame": frame} if model.head.frames is not None else {})
 
 
 class _Head(torch.nn.Module):
@@ -113,18 +99,6 @@ class _Head(torch.nn.Module):
         return self.head(list(inputs[:-1]), inputs[-1])
 
 
-def _write_onnx(model: Halsie, path: Path, features: list[Tensor], frame: Tensor, names: list[str]) -> None:
-    wrapped = _Head(model, *frame.shape[-2:]).eval()
-    with_frame = model.head.frames is not None
-    inputs = (*features, frame) if with_frame else tuple(features)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            wrapped, inputs, str(path), input_names=[*names, *(["frame"] if with_frame else [])],
-            output_names=["logits"], dynamo=True, external_data=False, verbose=False,
-        )  # fmt: skip
-
-
 def export_joint(model: Halsie, folder: Path, features: Mapping[str, Tensor], frames: Tensor) -> list[str]:
     """Writes the ordinary half as it follows the integer spiking half: real-valued and in 8 bits, with joint vectors.
 
@@ -140,19 +114,14 @@ def export_joint(model: Halsie, folder: Path, features: Mapping[str, Tensor], fr
     Raises:
         ImportError: if onnxruntime, which quantises, is not installed.
     """
-    from spikelab.models.int8 import quantise_onnx, run_onnx
-
     assert isinstance(model.events, SpikingEncoder)
     given = [features[name] for name in model.events.readouts]
     names = [f"event_features_{stage}" for stage in range(1, len(given) + 1)]
     model.eval()
     with torch.no_grad():
         logits = model.head(given, frames)
-        _write_onnx(model, folder / "head.onnx", [f[:1] for f in given], frames[:1], names)
-    inputs = {**dict(zip(names, given, strict=True))} | ({"frame": frames} if model.head.frames is not None else {})
-    quantise_onnx(folder / "head.onnx", folder / "head_int8.onnx", inputs)
-    vectors = {**inputs, "frame": frames, "logits": logits, "logits_int8": run_onnx(folder / "head_int8.onnx", inputs)}
-    tensors = {name: value.cpu().contiguous() for name, value in vectors.items()}
-    # which readout each input of the ordinary half follows
-    save_file(tensors, folder / "joint.safetensors", metadata=dict(zip(names, model.events.readouts, strict=True)))
-    return ["head.onnx", "head_int8.onnx", "joint.safetensors"]
+        inputs = _head_inputs(model, dict(zip(names, given, strict=True)), frames)
+        # which readout each input of the ordinary half follows
+        follows = dict(zip(names, model.events.readouts, strict=True))
+        head = _Head(model, *frames.shape[-2:])
+        return write_joint(folder, head, inputs, {}, logits, follows, {"frame": frames})

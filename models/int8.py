@@ -20,13 +20,15 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
-def quantise_onnx(source: Path, target: Path, inputs: Mapping[str, Tensor]) -> None:
+def quantise_onnx(source: Path, target: Path, inputs: Mapping[str, Tensor], samples: int | None = None) -> None:
     """Writes an ONNX graph with 8-bit weights, one scale a channel, and 8-bit activations.
 
     Args:
         source: a real-valued graph for one sample.
         target: the quantised one.
-        inputs: input -> samples [B, ...] that calibrate the ranges of activations.
+        inputs: input -> samples [B, ...] that calibrate the ranges of activations; an input may hold several rows of
+            each sample, [B * rows, ...].
+        samples: B; None takes the length of the shortest input.
 
     Raises:
         ImportError: if onnxruntime is not installed.
@@ -39,7 +41,7 @@ def quantise_onnx(source: Path, target: Path, inputs: Mapping[str, Tensor]) -> N
         """One sample after the other."""
 
         def __init__(self) -> None:
-            self.rest: Iterator[dict[str, np.ndarray]] = _samples(inputs)
+            self.rest: Iterator[dict[str, np.ndarray]] = _samples(inputs, samples)
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self.rest, None)
@@ -53,17 +55,20 @@ def quantise_onnx(source: Path, target: Path, inputs: Mapping[str, Tensor]) -> N
         )  # fmt: skip
 
 
-def run_onnx(path: Path, inputs: Mapping[str, Tensor]) -> Tensor:
-    """The first output for samples [B, ...] of each input, one sample at a time.
+def run_onnx(path: Path, inputs: Mapping[str, Tensor], samples: int | None = None) -> Tensor:
+    """The first output for inputs as ``quantise_onnx`` takes them, one sample at a time.
 
     Raises:
         ImportError: if onnxruntime is not installed.
     """
     session = _onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return torch.cat([torch.as_tensor(session.run(None, sample)[0]) for sample in _samples(inputs)])
+    return torch.cat([torch.as_tensor(session.run(None, sample)[0]) for sample in _samples(inputs, samples)])
 
 
-def _samples(inputs: Mapping[str, Tensor]) -> Iterator[dict[str, np.ndarray]]:
-    count = min(len(value) for value in inputs.values())
+def _samples(inputs: Mapping[str, Tensor], samples: int | None) -> Iterator[dict[str, np.ndarray]]:
+    count = samples or min(len(value) for value in inputs.values())
+    rows = {name: len(value) // count for name, value in inputs.items()}
     for k in range(count):
-        yield {name: value[k : k + 1].detach().cpu().numpy() for name, value in inputs.items()}
+        yield {
+            name: value[k * rows[name] : (k + 1) * rows[name]].detach().cpu().numpy() for name, value in inputs.items()
+        }

@@ -256,7 +256,8 @@ class CompressedVideo(nn.Module):
         height, width = (size // self.reduce for size in sample_shapes["motion"][-2:])
         shape = (2 + self.residual_channels, height, width)
         return SpikingPart(
-            self.motion.network, shape, self.encode, input_bits=8, input_low=-LARGEST_INPUT, input_high=LARGEST_INPUT,
+            self.motion.network, shape, torch.no_grad()(self.encode), input_bits=8, input_low=-LARGEST_INPUT,
+            input_high=LARGEST_INPUT,
             encoding="motion vectors (x, y) in pixels and residual of a P-frame, averaged over squares of "
             f"{self.reduce} pixels, less their mean over the training data and divided by their standard deviation "
             "(input_norm), one step a P-frame",

@@ -52,7 +52,7 @@ def export_nir(settings: Export) -> dict[str, Any]:
         # NIR holds the real numbers, also of a run that was trained in integers
         model: Any = real_model(run.model, run.sample_shapes) if run.settings.quantise.bits else run.model
         if hasattr(model, "export"):
-            height, width = run.sample_shapes["frame"][-2:]
+            height, width = run.sample_shapes["frame" if "frame" in run.sample_shapes else "image"][-2:]
             manifest = model.export(folder, settings.height or height, settings.width or width)
             return {"files": [str(folder / n) for n in [*manifest["sha256"], "manifest.json"]], "manifest": manifest}
         part = spiking_part(model, run.sample_shapes)
