@@ -55,8 +55,9 @@ def ordinary_macs(model: nn.Module, spiking: nn.Module | None, samples: int, run
         nonlocal total
         # a layer's batch may hold several elements of a sample, such as its frames
         total += len(out) * dense_operations(layer, inputs[0], out)
-        if hasattr(layer, "product_macs"):
-            total += len(out) * layer.product_macs(inputs[0])
+        products: Any = getattr(layer, "product_macs", None)
+        if products is not None:
+            total += len(out) * products(inputs[0])
 
     left_out = set() if spiking is None else set(spiking.modules())
     handles = [layer.register_forward_hook(count) for layer in model.modules() if _counts(layer) - left_out]

@@ -10,6 +10,7 @@ import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,12 @@ def _rapl(powercap: Path) -> list[Meter]:
             name = (folder / "name").read_text().strip()
         except (OSError, ValueError):
             continue
-        found.append(Meter(f"rapl:{name}", lambda counter=counter: int(counter.read_text()) * 1e-6, wraps_at))
+        found.append(Meter(f"rapl:{name}", partial(_microjoules, counter), wraps_at))
     return found
+
+
+def _microjoules(counter: Path) -> float:
+    return int(counter.read_text()) * 1e-6
 
 
 def _nvml() -> list[Meter]:

@@ -12,6 +12,7 @@ from torch.utils.data import default_collate
 from spikelab.learn.loading import to_device
 from spikelab.learn.restore import TrainedRun
 from spikelab.report.overlay import Picture, frame_picture
+from spikelab.report.video_picture import video_picture
 
 _MARGIN, _ROW, _BAR = 8, 20, 160
 _RIGHT, _WRONG, _OTHER, _INK = (40, 140, 60), (200, 30, 30), (170, 170, 170), (20, 20, 20)
@@ -38,7 +39,11 @@ def predict_class(
         logits = run.task.forward(run.model, to_device(default_collate([sample]), device))[0]
     probabilities = logits.float().softmax(0).cpu().tolist()
     label, prediction = int(sample["label"]), int(logits.argmax())
-    draw_class(_picture(sample["image"]), probabilities, list(dataset.class_names), label, scale).save(path)
+    if "motion" in sample:
+        picture, scale = video_picture(run.model, sample, scale), 1
+    else:
+        picture = _picture(sample["image"])
+    draw_class(picture, probabilities, list(dataset.class_names), label, scale).save(path)
     names = dataset.class_names
     return {
         "index": index,
