@@ -1,0 +1,113 @@
+"""Compressed video on the command line: train, eval, predict, export, verify, quantise."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spikelab import registry
+from spikelab.cli import main
+from spikelab.models.video import CompressedVideo
+
+sys.path.append(str(Path(__file__).parent.parent / "learn"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tiny_registered():
+    known = dict(registry.TABLES["datasets"])
+    registry.TABLES["datasets"]["tiny_videos"] = "tiny_videos:TinyVideos"
+    yield
+    registry.TABLES["datasets"].clear()
+    registry.TABLES["datasets"].update(known)
+
+
+def words(run, **options):
+    given = {
+        "folder": run,
+        "task": "classification",
+        "model.name": "compressed_video",
+        "data.name": "tiny_videos",
+        "data.options.samples": 96,
+        "data.batch_size": 12,
+        "optimiser.learning_rate": 2e-3,
+        "tensorboard": "false",
+        "device": "cpu",
+        "threads": 1,
+        "epochs": 5,
+        **options,
+    }
+    return ["train", *(f"--{name}={value}" for name, value in given.items())]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    from spikelab.learn.seeds import random_states, restore_random_states
+
+    states = random_states()
+    run = tmp_path_factory.mktemp("runs") / "video"
+    assert main([*words(run), "--json", str(run.parent / "run.json")]) == 0
+    restore_random_states(states)
+    return run
+
+
+def report(tmp_path, *given):
+    path = tmp_path / "report.json"
+    assert main([*map(str, given), "--json", str(path)]) == 0
+    return json.loads(path.read_text())["figures"]
+
+
+def test_train_and_eval(trained, tmp_path, capsys):
+    figures = report(tmp_path, "eval", trained, "--device=cpu", "--data.batch_size=6", "--energy_batches=2")
+    assert figures["accuracy"] > 0.9
+    assert figures["parameters"] == sum(p.numel() for p in CompressedVideo(classes=3, frames=4).parameters())
+    energy = figures["energy"]
+    assert set(energy["spike_rates"]) == {"layer1", "layer2", "layer3"}
+    assert all(0 < rate < 0.9 for rate in energy["spike_rates"].values())
+    assert energy["estimated_joule_45nm_float32"]["by_counting"] > energy["ordinary_macs"] * 4.6e-12
+    assert "spike_rates" in capsys.readouterr().out
+
+
+def test_other_numbers_of_frames_are_refused(trained, capsys):
+    assert main(["eval", str(trained), "--device=cpu", "--data.options.frames=3"]) == 1
+    assert "must be [B, 2, 4, 2, H, W]" in capsys.readouterr().err
+
+
+def test_predict_draws_each_group(trained, tmp_path):
+    out = tmp_path / "pictures"
+    figures = report(tmp_path, "predict", trained, "--device=cpu", "--folder", out, "--count=2", "--scale=2")
+    assert [sample["label"] for sample in figures["samples"]] == ["left", "down"]
+    picture = np.asarray(Image.open(figures["files"][0]))
+    # I-frame, vectors, residual and three layers, twice, and the bars of the classes beside them
+    assert picture.shape[0] == 2 * 8 + 2 * (20 + 48 + 8) - 8
+    assert picture.shape[1] > 6 * (48 + 8)
+
+
+def test_export_as_nir_and_onnx(trained, tmp_path):
+    pytest.importorskip("onnxruntime")
+    figures = report(tmp_path, "export", trained, "--folder", tmp_path / "nir")
+    names = {Path(name).name for name in figures["files"]}
+    assert names == {"modulators.nir", "head.onnx", "vectors.safetensors", "manifest.json"}
+    assert figures["manifest"]["inputs"]["image"] == [1, 2, 3, 24, 24]
+
+
+def test_the_integer_bundle_is_verified(trained, tmp_path):
+    pytest.importorskip("onnxruntime")
+    bundle = tmp_path / "bundle"
+    figures = report(tmp_path, "export", trained, "--format=bundle", "--samples=6", "--folder", bundle)
+    assert figures["ordinary_half"]["samples"] == 6
+    layers = {layer["layer"]: layer for layer in figures["agreement"]}
+    assert all(layers[f"layer{place}"]["equal"] > 0.9 for place in (1, 2, 3))
+    # NIR has no reset by subtraction, and the file would say another one
+    assert "subtracts its threshold" in figures["nir_left_out"]
+    checks = report(tmp_path, "verify", bundle)["checks"]
+    assert all(check["equal"] for check in checks.values())
+    assert set(checks) >= {"npz", "ordinary_half"}
+
+
+def test_accuracy_in_integers(trained, tmp_path):
+    figures = report(tmp_path, "quantise", trained, "--widths=8")
+    assert figures["real"]["accuracy"] > 0.9
+    assert figures["bits"]["8"]["figures"]["accuracy"] > 0.9
