@@ -6,8 +6,8 @@ for P-frames made of Spiking Temporal Modulators with dynamic thresholds, motion
 before encoding, one transformer with global attention over the tokens of both, a multi-modal mixer block over the joint
 tokens, end-to-end training. Not known to us: every equation, width, depth and constant, the readout of the modulators,
 the embeddings, the form of the mixer, the classifier and all details of training. Where the paper is silent this file
-takes the choices of its closest relatives: the form of HALSIE (same first author), input normalisation of CoViAR (Wu et
-al. 2018, CVPR), and the plain forms of residual networks, transformers and MLP-Mixer. No accuracy of the paper is a
+takes the choices of its closest relatives: the form of HALSIE (same first author), inputs on one scale as in CoViAR (Wu
+et al. 2018, CVPR), and the plain forms of residual networks, transformers and MLP-Mixer. No accuracy of the paper is a
 claim about this model.
 """
 
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikelab.models.video_image import ResidualEncoder, StridedEncoder
+from spikelab.models.video_input import InputScale
 from spikelab.models.video_mixer import MixerBlock
 from spikelab.models.video_stm import Layer, ModulatorNeurons, SpikingTemporalModulators
 from spikelab.models.video_tokens import MapTokens
@@ -59,7 +60,7 @@ SIZES = {
     "tiny": Size((16, 32, 64), False, 2, (Layer(16, 2), Layer(32, 2), Layer(64, 2)), 64, 4, 2, 4),
     "base": Size((64, 128, 256, 512), True, 1, tuple(Layer(*layer) for layer in _DEEP), 256, 7, 4, 8),
 }
-#: Normalised motion vectors and residuals are cut here, in standard deviations, so that 8 bits hold them on a chip.
+#: Motion vectors and residuals are cut here, in units of their root mean square, so that 8 bits hold them on a chip.
 LARGEST_INPUT = 8.0
 
 
@@ -146,7 +147,7 @@ class CompressedVideo(nn.Module):
         self.modality, self.groups, self.frames, self.steps = modality, groups, frames, steps or frames
         self.residual_channels, self.reduce = residual_channels, widths.reduce
         self.image: StridedEncoder | ResidualEncoder | None = None
-        self.input_norm: nn.BatchNorm2d | None = None
+        self.input_scale: InputScale | None = None
         self.motion: SpikingTemporalModulators | None = None
         tokens = nn.ModuleDict()
         if modality != "motion":
@@ -157,7 +158,7 @@ class CompressedVideo(nn.Module):
             neurons = ModulatorNeurons(
                 stm == "spiking", threshold, frame_interval, tau_mem, v_threshold, reset, surrogate
             )
-            self.input_norm = nn.BatchNorm2d(channels)
+            self.input_scale = InputScale(channels)
             self.motion = SpikingTemporalModulators(channels, widths.motion, neurons, readout)
             tokens["motion"] = MapTokens(self.motion.width, widths.width, widths.grid, groups)
         self.tokens = tokens
@@ -201,7 +202,7 @@ class CompressedVideo(nn.Module):
         return None if self.motion is None else self.motion(self.encode(batch))
 
     def encode(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """What the modulators see: normalised motion vectors and residuals, time first, groups in the batch.
+        """What the modulators see: scaled motion vectors and residuals, time first, groups in the batch.
 
         Where a group has fewer P-frames than others, its steps without one come first, with an input of zero: so the
         last step is always the group's last P-frame, and that is where the modulators are read.
@@ -212,7 +213,7 @@ class CompressedVideo(nn.Module):
         Returns:
             [T, B * G, 2 + C, H / reduce, W / reduce], within plus or minus ``LARGEST_INPUT``.
         """
-        assert self.input_norm is not None
+        assert self.input_scale is not None
         motion, residual, valid = batch["motion"], batch["residual"], batch["valid"]
         shape = (self.groups, self.frames)
         _check_shape("motion", motion, (*shape, 2, "H", "W"))
@@ -221,8 +222,7 @@ class CompressedVideo(nn.Module):
         valid = valid[:, :, : self.steps].flatten(0, 1)
         x = torch.cat([motion[:, :, : self.steps], residual[:, :, : self.steps]], dim=3).flatten(0, 2)
         x = functional.avg_pool2d(x, self.reduce) if self.reduce > 1 else x
-        x = self.input_norm(x).clamp(-LARGEST_INPUT, LARGEST_INPUT).unflatten(0, valid.shape)
-        x = x * valid[:, :, None, None, None]
+        x = self.input_scale(x, valid.flatten()).clamp(-LARGEST_INPUT, LARGEST_INPUT).unflatten(0, valid.shape)
         if not bool(valid.all()):
             order = valid.to(torch.uint8).argsort(dim=1, stable=True)
             x = x[torch.arange(len(x), device=x.device)[:, None], order]
@@ -259,8 +259,8 @@ class CompressedVideo(nn.Module):
             self.motion.network, shape, torch.no_grad()(self.encode), input_bits=8, input_low=-LARGEST_INPUT,
             input_high=LARGEST_INPUT,
             encoding="motion vectors (x, y) in pixels and residual of a P-frame, averaged over squares of "
-            f"{self.reduce} pixels, less their mean over the training data and divided by their standard deviation "
-            "(input_norm), one step a P-frame",
+            f"{self.reduce} pixels and divided by their root mean square over the training data (input_scale), "
+            "one step a P-frame",
             decoding="the membrane of the readout at the last step goes into head.onnx, see joint.safetensors",
         )  # fmt: skip
 

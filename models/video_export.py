@@ -66,7 +66,7 @@ def _export(model: CompressedVideo, folder: Path, height: int, width: int) -> di
             "time_step_seconds": model.motion.neurons.dt,
             "steps": model.steps,
             "sequences_of_a_video": model.groups,
-            "input": "normalised motion vectors and residual of a P-frame, a step each, as in modulator_input",
+            "input": "scaled motion vectors and residual of a P-frame, a step each, as in modulator_input",
             # the value of the readout after the last step is what the ordinary half takes
             "joins": [{"nir_node": "output", "at_step": model.steps - 1, "onnx_input": FEATURES}],
         }

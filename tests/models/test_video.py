@@ -7,6 +7,7 @@ from torch import nn
 from spikelab.learn.build import build_model, options_from_data
 from spikelab.learn.classification import ClassificationTask
 from spikelab.models.video import LARGEST_INPUT, CompressedVideo
+from spikelab.models.video_input import InputScale
 from spikelab.nn import Neuron
 
 
@@ -35,7 +36,7 @@ def settled(batch=None, **options):
     torch.manual_seed(0)
     model = CompressedVideo(**{"classes": 5, "frames": 4, **options})
     for norm in model.modules():
-        if isinstance(norm, nn.modules.batchnorm._BatchNorm):
+        if isinstance(norm, nn.modules.batchnorm._BatchNorm | InputScale):
             norm.momentum = 1.0
     with torch.no_grad():
         call(model, videos() if batch is None else batch)
@@ -239,3 +240,24 @@ def test_it_learns_which_way_things_move():
         nn.functional.cross_entropy(call(model, batch), batch["label"]).backward()
         optimiser.step()
     assert torch.equal(call(model, batch).argmax(1), batch["label"])
+
+
+def test_inputs_are_scaled_and_zero_stays_zero():
+    scale = InputScale(2, momentum=0.5)
+    x = torch.tensor([[1.0, 0.0], [3.0, 0.0], [9.0, 9.0]])[:, :, None, None].repeat(1, 1, 2, 2)
+    valid = torch.tensor([True, True, False])
+    out = scale(x, valid)
+    torch.testing.assert_close(out[:2, 0, 0, 0], torch.tensor([1.0, 3.0]) / 5**0.5)
+    assert not out[:, 1].any()
+    assert not out[2].any()
+    torch.testing.assert_close(scale.mean_square, torch.tensor([0.5 * (1 + 5), 0.5]))
+    scale.eval()
+    torch.testing.assert_close(scale(x, valid)[:2, 0, 0, 0], torch.tensor([1.0, 3.0]) / 3**0.5)
+    assert not scale(x, torch.zeros(3, dtype=torch.bool)).any()
+
+
+def test_pictures_alone_need_no_p_frames():
+    model = CompressedVideo(modality="image", classes=5, groups=6, frames=0)
+    batch = videos(groups=6, frames=1)
+    nothing = {name: batch[name][:, :, :0] for name in ("motion", "residual", "valid")}
+    assert call(model, {**batch, **nothing}).shape == (2, 5)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from spikelab.models.video import CompressedVideo
+from spikelab.models.video_input import InputScale
 from spikelab.report.video_picture import layer_spikes, video_picture
 
 
@@ -35,7 +36,7 @@ def model():
     torch.manual_seed(0)
     model = CompressedVideo(classes=5, frames=3)
     for norm in model.modules():
-        if isinstance(norm, torch.nn.modules.batchnorm._BatchNorm):
+        if isinstance(norm, torch.nn.modules.batchnorm._BatchNorm | InputScale):
             norm.momentum = 1.0
     given = sample()
     with torch.no_grad():
