@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from spikelab.video.colour import Colour, pixels
 from spikelab.video.groups import GroupOfPictures, MotionVectors, PredictedFrame
-from spikelab.video.motion import accumulate_motion, dense_motion
-from spikelab.video.residual import choose_rounding, residual
+from spikelab.video.motion import accumulate, dense_motion
+from spikelab.video.residual import choose_rounding, residual, subtract
 from spikelab.video.vectors import resized_vectors
 
 Interpolation = Literal["auto", "half", "integer"]
@@ -43,6 +43,7 @@ class GroupBuilder:
         self.image = pixels(frame, wanted.colour, wanted.size)
         self.frames: list[PredictedFrame] = []
         self.interpolation = "integer"
+        # the picture before; or, accumulated, what the motion makes of the I-frame
         self._last = self.image
         self._motion = np.zeros((2, *self.image.shape[1:]), np.int16)
         finds_rounding = not wanted.accumulate and wanted.interpolation != "integer"
@@ -67,9 +68,8 @@ class GroupBuilder:
         if self.wanted.size is not None:
             vectors = resized_vectors(vectors, (frame.height, frame.width), self.wanted.size)
         if self.wanted.accumulate:
-            self._motion = accumulate_motion(vectors, self._motion)
-            left = residual(picture, self.image, self._motion)
-            self.frames.append(PredictedFrame(place, vectors, self._motion, left))
+            self._motion, self._last = accumulate(vectors, self._motion, self._last)
+            self.frames.append(PredictedFrame(place, vectors, self._motion, subtract(picture, self._last)))
             return
         motion = dense_motion(vectors, *picture.shape[1:])
         rounding = self._choose(frame, picture, vectors, steps)

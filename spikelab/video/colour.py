@@ -14,7 +14,6 @@ Colour = Literal["rgb", "luma"]
 #: FFmpeg's number of BT.709, the colours of high-definition video. All else is read as BT.601, as FFmpeg does.
 _BT709 = 1
 _FULL_RANGE = 2
-_BITS = 16
 
 
 def pixels(frame: Any, colour: Colour, size: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
@@ -38,7 +37,7 @@ def pixels(frame: Any, colour: Colour, size: tuple[int, int] | None = None) -> n
     if colour == "luma":
         return np.ascontiguousarray(luma[None, :height, :width])
     out = np.empty((3, height, width), np.uint8)
-    _convert(luma, blue, red, _coefficients(full, matrix == _BT709), out)
+    _convert(luma, blue, red, _factors(full, matrix == _BT709), out)
     return out
 
 
@@ -47,44 +46,53 @@ def _plane(plane: Any) -> npt.NDArray[np.uint8]:
     return np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
 
 
-def _coefficients(full: bool, high_definition: bool) -> npt.NDArray[np.int32]:
-    """Offset and factor of luma; factors of red from red difference, green from both, blue from blue difference.
+def _factors(full: bool, high_definition: bool) -> npt.NDArray[np.int32]:
+    """Factor and offset of luma, then factors of the colour differences.
 
-    In units of 1 / 65536, from the definition of ITU-R BT.601 and BT.709 by the shares of red and blue in luma.
+    From the definition of ITU-R BT.601 and BT.709 by the shares of red and blue in luma. Factor of luma in 1 / 128, its
+    offset in 1 / 32. Then, in 1 / 32768, the factors: red from red difference, green from blue and from red difference,
+    blue from blue difference.
     """
     red, blue = (0.2126, 0.0722) if high_definition else (0.299, 0.114)
     green = 1.0 - red - blue
-    scale, spread, offset = (1.0, 1.0, 0) if full else (255.0 / 219.0, 255.0 / 224.0, 16)
-    factors = np.array(
-        [
-            scale,
-            spread * 2.0 * (1.0 - red),
-            spread * -2.0 * blue * (1.0 - blue) / green,
-            spread * -2.0 * red * (1.0 - red) / green,
-            spread * 2.0 * (1.0 - blue),
-        ]
-    )
-    return np.concatenate([[offset], np.round(factors * 2**_BITS)]).astype(np.int32)
+    scale, spread, black = (128, 1.0, 0) if full else (149, 255.0 / 224.0, 16)
+    factors = [
+        spread * 2.0 * (1.0 - red),
+        spread * -2.0 * blue * (1.0 - blue) / green,
+        spread * -2.0 * red * (1.0 - red) / green,
+        spread * 2.0 * (1.0 - blue),
+    ]
+    return np.array([scale, black * scale // 4, *(round(factor * 2**15) for factor in factors)], np.int32)
 
 
 @njit(cache=True, nogil=True)
-def _convert(luma, blue, red, coefficients, out):
+def _convert(luma, blue, red, factors, out):
+    """Sums are of 16 bits, in 1 / 32 of a level, so that a vector instruction takes as many pixels as it can."""
     height, width = out.shape[1:]
-    offset, scale, to_red, blue_to_green, red_to_green, to_blue = coefficients
-    # what colour adds to a pair of rows, at full width, so that the loop over pixels has no odd and even
-    adds = np.empty((3, width + 1), np.int32)
-    half = np.int32(1 << (_BITS - 1))
+    half = (width + 1) // 2
+    scale, black = np.uint16(factors[0]), np.int16(factors[1])
+    to_red, blue_to_green, red_to_green, to_blue = factors[2:]
+    # what colour adds to the pixels of a pair of rows; half a level is in it, for rounding
+    few = np.empty((3, half), np.int16)
+    adds = np.empty((3, 2 * half), np.int16)
+    level = np.int32(16 << 10) + np.int32(512)
     for pair in range((height + 1) // 2):
-        for column in range((width + 1) // 2):
-            u = np.int32(blue[pair, column]) - np.int32(128)
-            v = np.int32(red[pair, column]) - np.int32(128)
-            for side in range(2):
-                adds[0, 2 * column + side] = to_red * v + half
-                adds[1, 2 * column + side] = blue_to_green * u + red_to_green * v + half
-                adds[2, 2 * column + side] = to_blue * u + half
+        blues, reds = blue[pair], red[pair]
+        for column in range(half):
+            u, v = np.int32(blues[column]) - np.int32(128), np.int32(reds[column]) - np.int32(128)
+            few[0, column] = np.int32(to_red * v + level) >> 10
+            few[1, column] = np.int32(blue_to_green * u + red_to_green * v + level) >> 10
+            few[2, column] = np.int32(to_blue * u + level) >> 10
+        for c in range(3):
+            narrow, wide = few[c], adds[c]
+            for column in range(half):
+                wide[2 * column] = narrow[column]
+                wide[2 * column + 1] = narrow[column]
         for y in range(2 * pair, min(2 * pair + 2, height)):
+            line = luma[y]
             for c in range(3):
+                added, target = adds[c], out[c, y]
                 for x in range(width):
-                    level = (np.int32(luma[y, x]) - offset) * scale
-                    value = (level + adds[c, x]) >> _BITS
-                    out[c, y, x] = min(max(value, np.int32(0)), np.int32(255))
+                    bright = np.int16(np.uint16(np.uint16(line[x]) * scale) >> np.uint16(2)) - black
+                    value = np.int16(np.int16(np.int16(bright) + added[x]) >> 5)
+                    target[x] = np.uint8(min(max(value, np.int16(0)), np.int16(255)))

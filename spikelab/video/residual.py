@@ -39,9 +39,16 @@ def predict(picture: Picture, motion: Motion, interpolation: str = "integer", ro
         ValueError: If shapes disagree or the interpolation is unknown.
     """
     _check(picture, motion, interpolation)
-    predicted = np.empty(picture.shape, np.int16)
+    predicted = np.empty(picture.shape, np.uint8)
     _predict(picture, motion, interpolation == "half", rounding, predicted)
-    return predicted.astype(np.uint8)
+    return predicted
+
+
+def subtract(picture: Picture, predicted: Picture) -> npt.NDArray[np.int16]:
+    """The difference of two pictures: int16, -255 to 255."""
+    left = np.empty(picture.shape, np.int16)
+    _subtract(picture, predicted, left)
+    return left
 
 
 def residual(
@@ -52,13 +59,9 @@ def residual(
     Raises:
         ValueError: If shapes disagree or the interpolation is unknown.
     """
-    _check(reference, motion, interpolation)
     if picture.shape != reference.shape:
         raise ValueError(f"a picture {picture.shape} cannot be predicted from one of {reference.shape}")
-    left = np.empty(picture.shape, np.int16)
-    _predict(reference, motion, interpolation == "half", rounding, left)
-    _subtract(picture, left)
-    return left
+    return subtract(picture, predict(reference, motion, interpolation, rounding))
 
 
 def choose_rounding(picture: Picture, reference: Picture, vectors: MotionVectors, expected: int = 0) -> int:
@@ -82,10 +85,10 @@ def _check(picture: Picture, motion: Motion, interpolation: str) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _subtract(picture, left):
-    flat_picture, flat_left = picture.reshape(-1), left.reshape(-1)
+def _subtract(picture, predicted, left):
+    flat_picture, flat_predicted, flat_left = picture.reshape(-1), predicted.reshape(-1), left.reshape(-1)
     for i in range(flat_left.size):
-        flat_left[i] = np.int16(flat_picture[i]) - flat_left[i]
+        flat_left[i] = np.int16(flat_picture[i]) - np.int16(flat_predicted[i])
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from spikelab.video.groups import MotionVectors
 
@@ -27,19 +28,28 @@ def exported_vectors(frame: Any) -> tuple[MotionVectors, int]:
     records = found.to_ndarray() if found is not None else None
     if records is None or not len(records):
         return NO_VECTORS, 0
-    steps = int(records["motion_scale"][0])
-    if (records["source"] >= 0).any():
-        records = records[records["source"] < 0]
     blocks = np.empty((len(records), 4), np.int16)
-    blocks[:, 2], blocks[:, 3] = records["w"], records["h"]
-    blocks[:, 0] = records["dst_x"] - blocks[:, 2] // 2
-    blocks[:, 1] = records["dst_y"] - blocks[:, 3] // 2
     vectors = np.empty((len(records), 2), np.float32)
-    vectors[:, 0], vectors[:, 1] = records["motion_x"], records["motion_y"]
-    # adding zero turns the zeros that became negative back
-    vectors /= np.float32(-max(steps, 1))
-    vectors += np.float32(0)
-    return MotionVectors(blocks, vectors), steps
+    count = _convert(records, blocks, vectors)
+    return MotionVectors(blocks[:count], vectors[:count]), int(records["motion_scale"][0])
+
+
+@njit(cache=True, nogil=True)
+def _convert(records, blocks, vectors):
+    """Keep the vectors to the past; returns their number."""
+    count = 0
+    for k in range(len(records)):
+        record = records[k]
+        if record.source < 0:
+            blocks[count, 0] = record.dst_x - record.w // 2
+            blocks[count, 1] = record.dst_y - record.h // 2
+            blocks[count, 2], blocks[count, 3] = record.w, record.h
+            steps = -np.float32(max(record.motion_scale, 1))
+            # adding zero turns zeros that became negative back
+            vectors[count, 0] = np.float32(record.motion_x) / steps + np.float32(0)
+            vectors[count, 1] = np.float32(record.motion_y) / steps + np.float32(0)
+            count += 1
+    return count
 
 
 def resized_vectors(vectors: MotionVectors, old: tuple[int, int], new: tuple[int, int]) -> MotionVectors:
