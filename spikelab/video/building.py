@@ -45,9 +45,12 @@ class GroupBuilder:
         self.interpolation = "integer"
         # the picture before; or, accumulated, what the motion makes of the I-frame
         self._last = self.image
+        # pictures that nobody keeps are written over the ones before: fresh memory costs more than what fills it
+        self._picture, self._spare = np.empty_like(self.image), np.empty_like(self.image)
         self._motion = np.zeros((2, *self.image.shape[1:]), np.int16)
-        finds_rounding = not wanted.accumulate and wanted.interpolation != "integer"
-        self._luma = self._luma_of(frame, self.image) if finds_rounding else None
+        # resized pictures were not predicted by the codec
+        self._finds_rounding = not (wanted.accumulate or wanted.interpolation == "integer" or wanted.size)
+        self._luma = self._luma_of(frame, self.image) if self._finds_rounding else self.image[0]
         self._rounding = 1
 
     @property
@@ -64,17 +67,24 @@ class GroupBuilder:
             vectors: Its vectors, as they are in the file.
             steps: How many steps a pixel has in them; 0 while that is not known, since there was no vector yet.
         """
-        picture = pixels(frame, self.wanted.colour, self.wanted.size)
+        picture = pixels(frame, self.wanted.colour, self.wanted.size, self._picture)
         if self.wanted.size is not None:
             vectors = resized_vectors(vectors, (frame.height, frame.width), self.wanted.size)
         if self.wanted.accumulate:
-            self._motion, self._last = accumulate(vectors, self._motion, self._last)
-            self.frames.append(PredictedFrame(place, vectors, self._motion, subtract(picture, self._last)))
+            self._motion, moved = accumulate(vectors, self._motion, self._last, self._spare)
+            self._keep_last(moved)
+            self.frames.append(PredictedFrame(place, vectors, self._motion, subtract(picture, moved)))
             return
         motion = dense_motion(vectors, *picture.shape[1:])
         rounding = self._choose(frame, picture, vectors, steps)
         left = residual(picture, self._last, motion, self.interpolation, rounding)
         self.frames.append(PredictedFrame(place, vectors, motion, left, rounding))
+        self._picture = self._spare
+        self._keep_last(picture)
+
+    def _keep_last(self, picture: npt.NDArray[np.uint8]) -> None:
+        """Keep a picture for the next frame; the one before gives its memory, unless it is the I-frame."""
+        self._spare = np.empty_like(self.image) if self._last is self.image else self._last
         self._last = picture
 
     def group(self) -> GroupOfPictures:
@@ -84,17 +94,13 @@ class GroupBuilder:
 
     def _choose(self, frame: Any, picture: npt.NDArray[np.uint8], vectors: MotionVectors, steps: int) -> int:
         """Settle the interpolation, and find the rounding flag of the P-frame if it needs one."""
-        if self._luma is None:
+        if self.wanted.interpolation == "half" or (steps == 2 and self._finds_rounding):
+            # P-frames without a vector may have come before; for them both interpolations are the same
+            self.interpolation = "half"
+        if not self._finds_rounding or steps not in (0, 2):
             return 0
-        fits = steps == 2 and self.wanted.size is None
-        if not (self.wanted.interpolation == "half" or fits):
-            return 0
-        # P-frames without a vector may come before this is known; for them both interpolations are the same
-        self.interpolation = "half"
-        luma = self._luma_of(frame, picture)
-        if fits:
-            self._rounding = choose_rounding(luma, self._luma, vectors, expected=1 - self._rounding)
-        self._luma = luma
+        before, self._luma = self._luma, self._luma_of(frame, picture)
+        self._rounding = choose_rounding(self._luma, before, vectors, expected=1 - self._rounding)
         return self._rounding
 
     def _luma_of(self, frame: Any, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

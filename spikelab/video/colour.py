@@ -16,16 +16,19 @@ _BT709 = 1
 _FULL_RANGE = 2
 
 
-def pixels(frame: Any, colour: Colour, size: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
+def pixels(
+    frame: Any, colour: Colour, size: tuple[int, int] | None = None, out: npt.NDArray[np.uint8] | None = None
+) -> npt.NDArray[np.uint8]:
     """The pixels of a frame.
 
     Args:
         frame: An `av.VideoFrame`.
         colour: "rgb", or "luma" as it is stored: 16 (black) to 235 (white) in most files.
         size: Height and width to resize to (bicubic), before any conversion; none keeps the file's.
+        out: Memory for the result; new if left out.
 
     Returns:
-        uint8 [3, H, W] or [1, H, W], a copy.
+        uint8 [3, H, W] or [1, H, W].
     """
     full = frame.format.name == "yuvj420p" or int(frame.color_range) == _FULL_RANGE
     matrix = int(frame.colorspace)
@@ -34,9 +37,10 @@ def pixels(frame: Any, colour: Colour, size: tuple[int, int] | None = None) -> n
         same_range = "yuvj420p" if frame.format.name.startswith("yuvj") else "yuv420p"
         frame = frame.reformat(width=width, height=height, format=same_range)
     luma, blue, red = (_plane(plane) for plane in frame.planes)
+    out = np.empty((1 if colour == "luma" else 3, height, width), np.uint8) if out is None else out
     if colour == "luma":
-        return np.ascontiguousarray(luma[None, :height, :width])
-    out = np.empty((3, height, width), np.uint8)
+        np.copyto(out[0], luma[:height, :width])
+        return out
     _convert(luma, blue, red, _factors(full, matrix == _BT709), out)
     return out
 

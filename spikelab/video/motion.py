@@ -61,7 +61,10 @@ def accumulate_motion(vectors: MotionVectors, before: npt.NDArray[np.int16]) -> 
 
 
 def accumulate(
-    vectors: MotionVectors, before: npt.NDArray[np.int16], picture: npt.NDArray[np.uint8]
+    vectors: MotionVectors,
+    before: npt.NDArray[np.int16],
+    picture: npt.NDArray[np.uint8],
+    moved: npt.NDArray[np.uint8] | None = None,
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.uint8]]:
     """Follow each pixel one P-frame further back, and move the content of the I-frame one P-frame further on.
 
@@ -71,11 +74,19 @@ def accumulate(
         vectors: Of the P-frame; fractions are dropped (towards zero).
         before: int16 [2, H, W]: the accumulated field of the P-frame before, or zeros.
         picture: uint8 [C, H, W]: the I-frame moved by that field; the I-frame itself where it is zeros.
+        moved: Memory for the second result, of the picture's shape; new if left out.
 
     Returns:
         The accumulated field of this P-frame, and the I-frame moved by it.
+
+    Raises:
+        ValueError: If shapes disagree.
     """
-    after, moved = before.copy(), picture.copy()
+    moved = np.empty_like(picture) if moved is None else moved
+    if before.shape != (2, *picture.shape[1:]) or moved.shape != picture.shape:
+        raise ValueError(f"motion {before.shape} and pictures {picture.shape}, {moved.shape} are not of one size")
+    after = before.copy()
+    np.copyto(moved, picture)
     _accumulate(vectors.blocks, vectors.vectors, before, after, picture, moved)
     return after, moved
 
@@ -127,19 +138,21 @@ def _accumulate(blocks, vectors, before, after, picture, moved):
         if dx == 0 and dy == 0:
             continue  # both are copies of what was there
         left, top, right, bottom = _clipped(blocks[k], height, width)
-        inside = left - dx >= 0 and right - dx <= width and top - dy >= 0 and bottom - dy <= height
+        inside = left - dx >= 0 and right - dx <= width
         if inside and right - left == 16:
             for y in range(top, bottom):
-                to, start = y * width + left, (y - dy) * width + left - dx
+                source_y = min(max(y - dy, 0), height - 1)
+                to, start = y * width + left, source_y * width + left - dx
                 move_pixels(flat_after, to, flat_before, start, np.int16(dx), 16)
-                move_pixels(flat_after, to + plane, flat_before, start + plane, np.int16(dy), 16)
+                move_pixels(flat_after, to + plane, flat_before, start + plane, np.int16(y - source_y), 16)
                 for c in range(channels):
                     move_pixels(flat_moved, to + c * plane, flat_picture, start + c * plane, same, 16)
         elif inside and right - left == 8:
             for y in range(top, bottom):
-                to, start = y * width + left, (y - dy) * width + left - dx
+                source_y = min(max(y - dy, 0), height - 1)
+                to, start = y * width + left, source_y * width + left - dx
                 move_pixels(flat_after, to, flat_before, start, np.int16(dx), 8)
-                move_pixels(flat_after, to + plane, flat_before, start + plane, np.int16(dy), 8)
+                move_pixels(flat_after, to + plane, flat_before, start + plane, np.int16(y - source_y), 8)
                 for c in range(channels):
                     move_pixels(flat_moved, to + c * plane, flat_picture, start + c * plane, same, 8)
         else:

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikelab.video.groups import MotionVectors
-from spikelab.video.motion import accumulate_motion, block_motion, dense_motion
+from spikelab.video.motion import accumulate, accumulate_motion, block_motion, dense_motion
+from spikelab.video.residual import predict
 
 
 def tiling(seed, height, width, side=16, fraction=4):
@@ -51,6 +52,25 @@ def test_accumulated_motion_follows_each_pixel_back_to_the_i_frame(case):
         source = source[:, at_y, at_x]
         motion = accumulate_motion(vectors, motion)
     np.testing.assert_array_equal(motion, np.stack([columns, rows]) - source)
+
+
+@given(sizes, st.sampled_from([1, 3]))
+@settings(max_examples=40)
+def test_moving_the_i_frame_on_is_reading_it_by_the_accumulated_motion(case, channels):
+    seed, height, width, side = case
+    image = np.random.default_rng(seed).integers(0, 256, (channels, height, width), dtype=np.uint8)
+    motion, moved = np.zeros((2, height, width), np.int16), image
+    for step in range(4):
+        vectors = tiling(seed + step, height, width, side)
+        memory = np.full_like(image, 7) if step % 2 else None
+        motion, moved = accumulate(vectors, motion, moved, memory)
+        assert memory is None or moved is memory
+        np.testing.assert_array_equal(moved, predict(image, motion))
+
+
+def test_fields_and_pictures_of_different_sizes_are_refused():
+    with pytest.raises(ValueError, match="not of one size"):
+        accumulate(tiling(0, 16, 16), np.zeros((2, 16, 16), np.int16), np.zeros((1, 16, 17), np.uint8))
 
 
 @given(sizes, st.sampled_from([4, 8, 12, 16]))
