@@ -121,6 +121,16 @@ def test_threads_change_nothing(clips, codec, threads):
             np.testing.assert_array_equal(a.residual, b.residual)
 
 
+def test_threads_that_share_slices_change_nothing(tmp_path):
+    path = encoded(tmp_path / "clip.mkv", "libx264", moving_texture(), **{"x264-params": "slices=4"})
+    runs = [read_video(path, accumulate=False, threads=threads) for threads in (1, 4)]
+    for one, several in zip(*runs, strict=True):
+        np.testing.assert_array_equal(one.image, several.image)
+        for a, b in zip(one.predicted, several.predicted, strict=True):
+            np.testing.assert_array_equal(a.vectors.vectors, b.vectors.vectors)
+            np.testing.assert_array_equal(a.residual, b.residual)
+
+
 def test_b_frames_are_dropped_or_refused(tmp_path):
     pictures = moving_texture()
     path = encoded(tmp_path / "clip.mkv", "libx264", pictures, bf="3", g="12")
