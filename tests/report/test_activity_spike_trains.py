@@ -1,8 +1,12 @@
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pytest
 from activity_samples import poisson_trains
 
+from spikelab import sim
 from spikelab.report.activity import SpikeTrains, read_recording, recorded_groups
 from spikelab.sim.monitors import SpikeMonitor
 from spikelab.sim.population import Group, Population
@@ -155,3 +159,21 @@ def test_neo_gets_the_same_spikes():
     for train, times in zip(given, found.trains(), strict=True):
         np.testing.assert_array_equal(train.rescale("s").magnitude, times)
         assert float(train.t_stop.rescale("s")) == found.stop
+
+
+def test_a_recording_of_another_process_can_be_read_from_its_first_run_on(tmp_path):
+    path = tmp_path / "spikes.h5"
+    network = sim.Network(dt=1e-3)
+    network.record_spikes(network.source("source", 5, sim.PoissonSource(rate=500.0)), file=str(path))
+    code = f"from spikelab.report.activity import read_recording; print(len(read_recording({str(path)!r}, stop=1.0)))"
+
+    def read():
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    early = read()
+    assert early.returncode != 0
+    assert "can be read from its network's first run() on" in early.stderr
+    figures = network.run(0.02)
+    later = read()
+    assert int(later.stdout) == figures["spikes"] > 0, later.stderr
+    network.close()

@@ -85,5 +85,10 @@ def _opened(path: str | os.PathLike[str]) -> h5py.File:
     try:
         # beside a writer, or after one that died; older files know no such way
         return h5py.File(path, "r", libver="latest", swmr=True)
+    except BlockingIOError as error:
+        raise BlockingIOError(
+            f"{path}: a program holds it open for writing, and has not begun to run: a recording can be read from its "
+            "network's first run() on, or after network.close()"
+        ) from error
     except OSError:
         return h5py.File(path, "r")
