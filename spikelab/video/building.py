@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from spikelab.video.block_prediction import predict_blocks
 from spikelab.video.colour import Colour, pixels
 from spikelab.video.groups import GroupOfPictures, MotionVectors, PredictedFrame
 from spikelab.video.motion import accumulate, dense_motion
-from spikelab.video.residual import choose_rounding, residual, subtract
+from spikelab.video.residual import choose_rounding, subtract
 from spikelab.video.vectors import resized_vectors
 
 Interpolation = Literal["auto", "half", "integer"]
@@ -46,7 +47,7 @@ class GroupBuilder:
         # the picture before; or, accumulated, what the motion makes of the I-frame
         self._last = self.image
         # pictures that nobody keeps are written over the ones before: fresh memory costs more than what fills it
-        self._picture, self._spare = np.empty_like(self.image), np.empty_like(self.image)
+        self._picture, self._spare, self._predicted = (np.empty_like(self.image) for _ in range(3))
         self._motion = np.zeros((2, *self.image.shape[1:]), np.int16)
         # resized pictures were not predicted by the codec
         self._finds_rounding = not (wanted.accumulate or wanted.interpolation == "integer" or wanted.size)
@@ -77,8 +78,8 @@ class GroupBuilder:
             return
         motion = dense_motion(vectors, *picture.shape[1:])
         rounding = self._choose(frame, picture, vectors, steps)
-        left = residual(picture, self._last, motion, self.interpolation, rounding)
-        self.frames.append(PredictedFrame(place, vectors, motion, left, rounding))
+        predicted = predict_blocks(self._last, vectors, self.interpolation, rounding, self._predicted)
+        self.frames.append(PredictedFrame(place, vectors, motion, subtract(picture, predicted), rounding))
         self._picture = self._spare
         self._keep_last(picture)
 

@@ -92,7 +92,7 @@ def accumulate(
 
 
 @njit(cache=True, nogil=True)
-def _clipped(block, height, width):
+def clipped(block, height, width):
     """The part of a block that lies in the picture: left, top, right, bottom."""
     left, top = np.int64(block[0]), np.int64(block[1])
     right, bottom = min(left + block[2], width), min(top + block[3], height)
@@ -102,17 +102,17 @@ def _clipped(block, height, width):
 @njit(cache=True, nogil=True)
 def _spread(blocks, vectors, motion):
     for k in range(len(blocks)):
-        left, top, right, bottom = _clipped(blocks[k], motion.shape[1], motion.shape[2])
-        for y in range(top, bottom):
-            for x in range(left, right):
-                motion[0, y, x] = vectors[k, 0]
-                motion[1, y, x] = vectors[k, 1]
+        left, top, right, bottom = clipped(blocks[k], motion.shape[1], motion.shape[2])
+        for axis in range(2):
+            value = vectors[k, axis]
+            for y in range(top, bottom):
+                motion[axis, y, left:right] = value
 
 
 @njit(cache=True, nogil=True)
 def _average(blocks, vectors, height, width, cell, grid):
     for k in range(len(blocks)):
-        left, top, right, bottom = _clipped(blocks[k], height, width)
+        left, top, right, bottom = clipped(blocks[k], height, width)
         if left >= right or top >= bottom:
             continue
         for row in range(top // cell, (bottom - 1) // cell + 1):
@@ -137,7 +137,7 @@ def _accumulate(blocks, vectors, before, after, picture, moved):
         dx, dy = int(vectors[k, 0]), int(vectors[k, 1])
         if dx == 0 and dy == 0:
             continue  # both are copies of what was there
-        left, top, right, bottom = _clipped(blocks[k], height, width)
+        left, top, right, bottom = clipped(blocks[k], height, width)
         inside = left - dx >= 0 and right - dx <= width
         if inside and right - left == 16:
             for y in range(top, bottom):

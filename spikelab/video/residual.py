@@ -92,7 +92,7 @@ def _subtract(picture, predicted, left):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _half_pixels(value, half):
+def half_pixels(value, half):
     """A vector in half pixels, and to whole pixels if it is not to fall between them."""
     return np.int64(np.floor(2.0 * value + 0.5)) if half else 2 * np.int64(value)
 
@@ -108,7 +108,7 @@ def _predict(picture, motion, half, rounding, predicted):
             end = x + 1
             while end < width and motion[0, y, end] == u and motion[1, y, end] == v:
                 end += 1
-            dx, dy = _half_pixels(u, half), _half_pixels(v, half)
+            dx, dy = half_pixels(u, half), half_pixels(v, half)
             column, row = (2 * x - dx) >> 1, (2 * y - dy) >> 1
             beside, below = dx & 1, dy & 1
             upper = min(max(row, 0), height - 1)
@@ -121,12 +121,13 @@ def _predict(picture, motion, half, rounding, predicted):
                     for place in range(x, end):
                         near = min(max(column + place - x, 0), width - 1)
                         far = min(max(column + place - x + beside, 0), width - 1)
-                        predicted[c, y, place] = _between(picture[c], near, far, upper, lower, beside, below, rounding)
+                        predicted[c, y, place] = between(picture[c], near, far, upper, lower, beside, below, rounding)
             x = end
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _between(plane, near, far, upper, lower, beside, below, rounding):
+def between(plane, near, far, upper, lower, beside, below, rounding):
+    """The value between neighbours in columns `near` and `far`, rows `upper` and `lower`, of those that take part."""
     a = np.int32(plane[upper, near])
     if beside and below:
         others = np.int32(plane[upper, far]) + np.int32(plane[lower, near]) + np.int32(plane[lower, far])
@@ -162,7 +163,7 @@ def _count_exact(picture, reference, blocks, vectors):
     height, width = picture.shape
     exact_0 = exact_1 = 0
     for k in range(len(blocks)):
-        dx, dy = _half_pixels(vectors[k, 0], True), _half_pixels(vectors[k, 1], True)
+        dx, dy = half_pixels(vectors[k, 0], True), half_pixels(vectors[k, 1], True)
         beside, below = dx & 1, dy & 1
         if not (beside or below):
             continue
@@ -184,8 +185,8 @@ def _exact(picture, reference, left, top, column, row, beside, below):
         for x in range(8):
             near, far, upper, lower = column + x, column + x + beside, row + y, row + y + below
             value = picture[top + y, left + x]
-            same_0 = same_0 and value == _between(reference, near, far, upper, lower, beside, below, 0)
-            same_1 = same_1 and value == _between(reference, near, far, upper, lower, beside, below, 1)
+            same_0 = same_0 and value == between(reference, near, far, upper, lower, beside, below, 0)
+            same_1 = same_1 and value == between(reference, near, far, upper, lower, beside, below, 1)
         if not (same_0 or same_1):
             break
     return same_0, same_1

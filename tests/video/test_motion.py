@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spikelab.video.block_prediction import predict_blocks
 from spikelab.video.groups import MotionVectors
 from spikelab.video.motion import accumulate, accumulate_motion, block_motion, dense_motion
 from spikelab.video.residual import predict
@@ -66,6 +67,23 @@ def test_moving_the_i_frame_on_is_reading_it_by_the_accumulated_motion(case, cha
         motion, moved = accumulate(vectors, motion, moved, memory)
         assert memory is None or moved is memory
         np.testing.assert_array_equal(moved, predict(image, motion))
+
+
+@given(sizes, st.sampled_from([1, 3]), st.sampled_from(["half", "integer"]), st.integers(0, 1))
+@settings(max_examples=80)
+def test_moving_blocks_is_reading_the_picture_by_their_motion(case, channels, interpolation, rounding):
+    seed, height, width, side = case
+    picture = np.random.default_rng(seed).integers(0, 256, (channels, height, width), dtype=np.uint8)
+    vectors = tiling(seed, height, width, side, fraction=2)
+    expected = predict(picture, dense_motion(vectors, height, width), interpolation, rounding)
+    np.testing.assert_array_equal(predict_blocks(picture, vectors, interpolation, rounding), expected)
+    memory = np.full_like(picture, 7)
+    np.testing.assert_array_equal(predict_blocks(picture, vectors, interpolation, rounding, memory), expected)
+
+
+def test_memory_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="does not hold"):
+        predict_blocks(np.zeros((1, 16, 16), np.uint8), tiling(0, 16, 16), out=np.zeros((3, 16, 16), np.uint8))
 
 
 def test_fields_and_pictures_of_different_sizes_are_refused():
