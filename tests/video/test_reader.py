@@ -204,3 +204,14 @@ def test_a_closed_reader_ends_its_passes(clips):
         assert next(groups).index == 0
     assert next(groups, None) is None
     assert len(list(reader)) == 3  # another pass opens the file again
+
+
+def test_without_pyav_the_error_says_what_to_install(monkeypatch):
+    import importlib
+    import sys
+
+    from spikelab.video import pyav
+
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ImportError, match=r"pip install 'spikelab\[video\]'"):
+        importlib.reload(pyav)
