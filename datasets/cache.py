@@ -16,7 +16,7 @@ import os
 import secrets
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +81,24 @@ def write_atomically(path: Path, tensors: dict[str, np.ndarray], metadata: dict[
     Raises:
         OSError: if it cannot be written (no space, no permission); nothing is left behind.
     """
+    _replace(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """Write a file of any kind that appears whole or not at all.
+
+    Raises:
+        OSError: if it cannot be written (no space, no permission); nothing is left behind.
+    """
+    _replace(path, lambda temporary: temporary.write_bytes(content))
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         try:
-            save_file(tensors, temporary, metadata=metadata)
+            write(temporary)
         except SafetensorError as error:  # safetensors reports a full disk as its own error
             raise OSError(str(error)) from error
         os.replace(temporary, path)

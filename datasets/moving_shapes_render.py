@@ -136,7 +136,12 @@ def pose(motion: str, shot: Shot, time: float) -> tuple[float, float, float, flo
         return 0.0, 0.0, 0.0, math.exp(rate * time if kind == "grow" else -rate * time)
     if kind == "orbit":
         radius, now = 9.0, shot.phase + way * time * (0.22 + 0.13 * shot.speed)
-        return radius * (math.cos(now) - math.cos(shot.phase)), radius * (math.sin(now) - math.sin(shot.phase)), 0.0, 1.0
+        return (
+            radius * (math.cos(now) - math.cos(shot.phase)),
+            radius * (math.sin(now) - math.sin(shot.phase)),
+            0.0,
+            1.0,
+        )
     raise ValueError(f"moving_shapes: no motion {motion!r}; there are {', '.join(MOTIONS)}")
 
 

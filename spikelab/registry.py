@@ -24,6 +24,7 @@ TABLES: dict[str, dict[str, str]] = {
         "fashion_mnist": "spikelab.datasets.mnist:FashionMNIST",
         "notmnist": "spikelab.datasets.mnist:NotMNIST",
         "cifar10": "spikelab.datasets.cifar10:CIFAR10",
+        "moving_shapes": "spikelab.datasets.moving_shapes:MovingShapes",
     },
     "rules": {
         "bptt": "spikelab.learn.rules.bptt:BPTT",
