@@ -7,6 +7,7 @@ the motion vectors and the residual. Nothing else of the file is kept; P-frames 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -142,8 +143,8 @@ def choose_groups(available: int, wanted: int, rng: np.random.Generator | None =
         return [min(place, available - 1) for place in range(wanted)]
     edges = [place * available // wanted for place in range(wanted + 1)]
     if rng is None:
-        return [(first + last - 1) // 2 for first, last in zip(edges, edges[1:], strict=False)]
-    return [int(rng.integers(first, last)) for first, last in zip(edges, edges[1:], strict=False)]
+        return [(first + last - 1) // 2 for first, last in itertools.pairwise(edges)]
+    return [int(rng.integers(first, last)) for first, last in itertools.pairwise(edges)]
 
 
 class VideoDataset(Dataset[VideoSample], ABC):
