@@ -2,27 +2,33 @@
 
 `spikelab.datasets.roads` makes procedural driving scenes, `spikelab.datasets.camvid` reads real driving video with
 labels and simulates its events. Both give the samples that `spikelab.datasets.segmentation` describes.
-`spikelab.datasets.mnist` reads MNIST and data sets in its format. Importing this package imports neither torch nor
-Numba; the names below are loaded when they are used.
+`spikelab.datasets.mnist` reads MNIST and data sets in its format. `spikelab.datasets.moving_shapes` makes compressed
+clips, `spikelab.datasets.action_videos` reads folders of them; their samples are described in
+`spikelab.datasets.video_samples`. Importing this package imports neither torch nor Numba; the names below are loaded
+when they are used.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spikelab.datasets.action_videos import ActionVideos
     from spikelab.datasets.augmentation import Augmentation
     from spikelab.datasets.cache import CacheFileError
     from spikelab.datasets.camvid import CamVidDriving
     from spikelab.datasets.mnist import MNIST, FashionMNIST, NotMNIST
+    from spikelab.datasets.moving_shapes import MovingShapes
     from spikelab.datasets.roads import Roads
     from spikelab.datasets.segmentation import SegmentationDataset, SegmentationSample
 
 _HOMES = {
     "MNIST": "mnist",
+    "ActionVideos": "action_videos",
     "Augmentation": "augmentation",
     "CacheFileError": "cache",
     "CamVidDriving": "camvid",
     "FashionMNIST": "mnist",
+    "MovingShapes": "moving_shapes",
     "NotMNIST": "mnist",
     "Roads": "roads",
     "SegmentationDataset": "segmentation",
@@ -31,10 +37,12 @@ _HOMES = {
 
 __all__ = [
     "MNIST",
+    "ActionVideos",
     "Augmentation",
     "CacheFileError",
     "CamVidDriving",
     "FashionMNIST",
+    "MovingShapes",
     "NotMNIST",
     "Roads",
     "SegmentationDataset",

@@ -25,6 +25,7 @@ TABLES: dict[str, dict[str, str]] = {
         "notmnist": "spikelab.datasets.mnist:NotMNIST",
         "cifar10": "spikelab.datasets.cifar10:CIFAR10",
         "moving_shapes": "spikelab.datasets.moving_shapes:MovingShapes",
+        "action_videos": "spikelab.datasets.action_videos:ActionVideos",
     },
     "rules": {
         "bptt": "spikelab.learn.rules.bptt:BPTT",

@@ -21,6 +21,9 @@ def make(settings: DataMake) -> dict[str, Any]:
         OSError: If the cache cannot be written.
     """
     datasets = {split: build_dataset(settings.name, split, settings.options) for split in settings.splits}
+    for dataset in datasets.values():
+        if hasattr(dataset, "make"):  # one that otherwise prepares each sample at its first use
+            dataset.make()
     folders = [getattr(dataset, "folder", None) for dataset in datasets.values()]
     return {
         "name": settings.name,

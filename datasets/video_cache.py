@@ -1,0 +1,117 @@
+"""Decoded groups of pictures on disk, one file for each video, so that no video is decoded twice.
+
+Each group is compressed by itself (deflate: vectors are the same over whole blocks and residuals mostly small, so about
+a fifth is left), so that a sample reads the groups that it takes and no more. Files appear whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from spikelab.datasets.cache import CacheFileError, write_atomically
+from spikelab.datasets.video_samples import VideoArrays
+
+_TYPES = {"data": "U8", "offsets": "I64", "valid": "U8"}
+
+
+def write_groups(path: Path, arrays: VideoArrays, key: str) -> None:
+    """Write all groups of a video.
+
+    Args:
+        path: of the file.
+        arrays: at least one group.
+        key: digest of the settings that made them; it is compared when the file is opened.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    packed = []
+    for group in range(len(arrays)):
+        parts = (arrays.image[group], arrays.motion[group], arrays.residual[group])
+        packed.append(zlib.compress(b"".join(np.ascontiguousarray(part).tobytes() for part in parts), 1))
+    tensors: dict[str, np.ndarray] = {
+        "data": np.frombuffer(b"".join(packed), np.uint8),
+        "offsets": np.cumsum([0, *map(len, packed)], dtype=np.int64),
+        "valid": arrays.valid.astype(np.uint8),
+    }
+    size, channels = list(arrays.image.shape[2:]), arrays.residual.shape[2]
+    about = {"key": key, "size": size, "channels": channels}
+    write_atomically(path, tensors, {"video": json.dumps(about, sort_keys=True)})
+
+
+class StoredVideo:
+    """The groups of one file; it is opened for each use, as a data set may have thousands.
+
+    Args:
+        path: of the file.
+        key: digest of the settings that the file must belong to.
+        size: height and width of its pictures.
+        steps: P-frames of each group.
+        channels: of the residual.
+
+    Raises:
+        CacheFileError: if the file is missing, damaged or of other settings.
+    """
+
+    def __init__(self, path: Path, key: str, size: tuple[int, int], steps: int, channels: int):
+        self.path, self.size, self.steps, self.channels = path, size, steps, channels
+        try:
+            self._file: Any = safe_open(path, framework="numpy")
+            about = json.loads((self._file.metadata() or {}).get("video", "{}"))
+            if set(self._file.keys()) != set(_TYPES) or about.get("key") != key:
+                raise CacheFileError(path, "is no video of this data set, or was made with other settings")
+            slices = {name: self._file.get_slice(name) for name in _TYPES}
+            right = all(slices[name].get_dtype() == dtype for name, dtype in _TYPES.items())
+            self._data, self._offsets = slices["data"], self._file.get_tensor("offsets")
+            self._valid = self._file.get_tensor("valid")
+        except FileNotFoundError:
+            raise CacheFileError(path, "is missing") from None
+        except (SafetensorError, ValueError, OSError, AttributeError) as error:
+            raise CacheFileError(path, f"is cut short or damaged ({error})") from error
+        groups = len(self._offsets) - 1
+        right &= about == {"key": key, "size": list(size), "channels": channels} and groups >= 1
+        if not right or self._valid.shape != (groups, steps) or np.any(np.diff(self._offsets) < 0):
+            raise CacheFileError(path, "does not hold what its settings say")
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def read(self, groups: Sequence[int]) -> VideoArrays:
+        """Some groups, in the order given; a group may be given more than once.
+
+        Raises:
+            CacheFileError: if their bytes have changed.
+        """
+        height, width = self.size
+        unpacked = [self._unpacked(group) for group in groups]
+        image_end = 3 * height * width
+        motion_end = image_end + self.steps * 2 * height * width * 2
+        return VideoArrays(
+            np.stack([raw[:image_end].reshape(3, height, width) for raw in unpacked]),
+            np.stack(
+                [raw[image_end:motion_end].view(np.float16).reshape(self.steps, 2, height, width) for raw in unpacked]
+            ),
+            np.stack([raw[motion_end:].view(np.int16).reshape(self.steps, -1, height, width) for raw in unpacked]),
+            self._valid[list(groups)] != 0,
+        )
+
+    def _unpacked(self, group: int) -> np.ndarray:
+        height, width = self.size
+        expected = height * width * (3 + self.steps * (2 * 2 + 2 * self.channels))
+        packed = self._data[int(self._offsets[group]) : int(self._offsets[group + 1])]
+        unpacker = zlib.decompressobj()
+        try:
+            raw = unpacker.decompress(packed.tobytes(), expected)
+            unpacker.decompress(unpacker.unconsumed_tail, 1)  # the checksum is compared at the end
+        except zlib.error as error:
+            raise CacheFileError(self.path, f"is damaged ({error})") from error
+        if len(raw) != expected or not unpacker.eof:
+            raise CacheFileError(self.path, f"holds {len(raw)} bytes in group {group}, expected {expected}")
+        return np.frombuffer(raw, np.uint8)

@@ -1,0 +1,414 @@
+"""Folders of action videos: layouts and lists, splits without leaks, and a cache that holds what was decoded."""
+
+import csv
+import json
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from spikelab.datasets import action_videos, generate
+from spikelab.datasets.action_layouts import find_clips, source_of
+from spikelab.datasets.action_videos import ActionVideos
+from spikelab.datasets.cache import CacheFileError
+from spikelab.datasets.video_samples import VideoArrays, choose_groups, read_arrays
+from spikelab.registry import load
+from spikelab.report import data as data_commands
+from spikelab.settings import DataCheck, DataMake
+from spikelab.video.errors import VideoError
+from spikelab.video.reader import read_video
+from spikelab.video.write import write_video
+
+SIZE = (32, 48)
+OPTIONS = {"size": SIZE, "crop": None, "groups": 2, "kept": 3, "steps": 3}
+
+
+def pictures(seed, frames=16, height=32, width=48):
+    """A texture that moves to the right by two pixels a frame."""
+    rng = np.random.default_rng(seed)
+    wide = np.kron(rng.integers(40, 200, (height // 4, 40, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    return np.stack([wide[:, 60 - 2 * time : 60 - 2 * time + width] for time in range(frames)])
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """A video of four groups of four frames."""
+    path = tmp_path_factory.mktemp("clip") / "clip.avi"
+    write_video(path, pictures(0), group=4)
+    return path
+
+
+def place(clip, *paths):
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, path)
+
+
+@pytest.fixture
+def ucf(tmp_path, clip):
+    root = tmp_path / "data"
+    listed = {"train": [], "test": []}
+    for name in ("Archery", "Bowling"):
+        for group in (1, 2, 3, 4):
+            for number in (1, 2):
+                relative = f"{name}/v_{name}_g{group:02d}_c{number:02d}.avi"
+                place(clip, root / "UCF-101" / relative)
+                listed["test" if group == 1 else "train"].append(relative)
+    lists = root / "ucfTrainTestlist"
+    lists.mkdir()
+    (lists / "classInd.txt").write_text("1 Archery\r\n2 Bowling\r\n")
+    (lists / "trainlist01.txt").write_text("".join(f"{p} {1 + ('Bowl' in p)}\n" for p in listed["train"]))
+    (lists / "testlist01.txt").write_text("\n".join(listed["test"]) + "\n")
+    return root
+
+
+@pytest.fixture
+def folders(tmp_path, clip):
+    root = tmp_path / "data"
+    place(clip, *(root / name / f"{name}_{letter}_1.avi" for name in ("jump", "wave") for letter in "abcde"))
+    return root
+
+
+def names(found, split):
+    return [path.name for path, _ in found.splits[split]]
+
+
+def test_ucf101(ucf, tmp_path):
+    found = find_clips(ucf, None, None, 1)
+    assert (found.layout, found.class_names, found.missing) == ("ucf101", ("Archery", "Bowling"), ())
+    assert len(found.splits["train"]) == 12
+    assert names(found, "test")[:2] == ["v_Archery_g01_c01.avi", "v_Archery_g01_c02.avi"]
+    assert [label for _, label in found.splits["test"]] == [0, 0, 1, 1]
+    data = {
+        split: ActionVideos(split, folder=ucf, cache=tmp_path, **OPTIONS) for split in ("train", "validation", "test")
+    }
+    assert {split: len(each) for split, each in data.items()} == {"train": 8, "validation": 4, "test": 4}
+    sources = {split: {source_of(path) for path in each.paths} for split, each in data.items()}
+    assert not sources["train"] & sources["validation"] | sources["train"] & sources["test"]
+    with pytest.raises(ValueError, match=r"trainlist03\.txt; there is no split_number 3"):
+        ActionVideos("train", folder=ucf, split_number=3, cache=tmp_path, **OPTIONS)
+
+
+def test_clips_that_were_coded_anew_are_found_by_their_name(ucf):
+    for path in list(ucf.rglob("*.avi")):
+        path.rename(path.with_suffix(".mkv"))
+    assert find_clips(ucf, "ucf101", None, 1).missing == ()
+
+
+def test_missing_videos(ucf, tmp_path):
+    (ucf / "UCF-101/Archery/v_Archery_g03_c01.avi").unlink()
+    with pytest.raises(ValueError, match=r"1 listed videos .*Archery/v_Archery_g03_c01\.avi.*missing=skip"):
+        ActionVideos("train", folder=ucf, cache=tmp_path, **OPTIONS)
+    with pytest.warns(UserWarning, match="1 listed videos"):
+        data = ActionVideos("train", folder=ucf, cache=tmp_path, missing="skip", validation=0.0, **OPTIONS)
+    assert len(data) == 11
+
+
+def test_hmdb51(tmp_path, clip):
+    root, lists = tmp_path / "hmdb51_org", tmp_path / "testTrainMulti_7030_splits"
+    lists.mkdir()
+    for name in ("cartwheel", "wave"):
+        place(clip, *(root / name / f"clip_{number}.avi" for number in range(3)))
+        (lists / f"{name}_test_split1.txt").write_text("clip_0.avi 1 \nclip_1.avi 2 \nclip_2.avi 0 \n")
+    found = find_clips(tmp_path, None, None, 1)
+    assert (found.layout, found.class_names) == ("hmdb51", ("cartwheel", "wave"))
+    assert (names(found, "train"), names(found, "test")) == (["clip_0.avi"] * 2, ["clip_1.avi"] * 2)
+    assert find_clips(root, None, lists, 1).splits == found.splits
+    (lists / "wave_test_split1.txt").write_text("clip_0.avi 3\n")
+    with pytest.raises(ValueError, match=r"wave_test_split1\.txt, line 1: '3' must be 0, 1"):
+        find_clips(tmp_path, None, None, 1)
+
+
+def test_something_something(tmp_path, clip):
+    template = "Holding [something] next to [something]"
+    place(clip, *(tmp_path / "20bn-something-something-v2" / f"{number}.mp4" for number in (7, 8, 9)))
+    labels = {"Approaching something": "0", "Holding something next to something": "1"}
+    (tmp_path / "something-something-v2-labels.json").write_text(json.dumps(labels))
+    train = [{"id": "7", "template": template}, {"id": "8", "template": "Approaching [something]"}]
+    (tmp_path / "something-something-v2-train.json").write_text(json.dumps(train))
+    (tmp_path / "something-something-v2-validation.json").write_text(json.dumps([{"id": "9", "template": template}]))
+    found = find_clips(tmp_path, None, None, 1)
+    assert (found.layout, found.class_names) == ("something_something_v2", tuple(labels))
+    assert [(path.stem, label) for path, label in found.splits["train"]] == [("7", 1), ("8", 0)]
+    # the published validation split is what results are reported on
+    assert ActionVideos("test", folder=tmp_path, cache=tmp_path, **OPTIONS).paths[0].stem == "9"
+    (tmp_path / "something-something-v2-train.json").write_text("[{}]")
+    with pytest.raises(ValueError, match=r"train\.json, entry 0 must have an id and a template"):
+        find_clips(tmp_path, None, None, 1)
+
+
+def test_kinetics(tmp_path, clip):
+    place(
+        clip,
+        tmp_path / "train/arm wrestling/abc_000010_000020.mp4",
+        tmp_path / "train/arm_wrestling/d_e_000000_000010.mp4",
+    )
+    place(clip, tmp_path / "val/xyz_000001_000011.mp4")
+    header = ["label", "youtube_id", "time_start", "time_end", "split"]
+    rows = {
+        "train": [["arm wrestling", "abc", 10, 20, "train"], ["arm wrestling", "d_e", 0, 10, "train"]],
+        "val": [["yoga", "xyz", 1, 11, "val"], ["yoga", "gone", 1, 11, "val"]],
+    }
+    for split, entries in rows.items():
+        with (tmp_path / f"{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([header, *entries])
+    found = find_clips(tmp_path, None, None, 1)
+    assert (found.layout, found.class_names) == ("kinetics", ("arm wrestling", "yoga"))
+    assert {split: len(clips) for split, clips in found.splits.items()} == {"train": 2, "validation": 1}
+    assert found.missing == ("gone_000001_000011.mp4",)
+
+
+def test_coviar_lists(ucf, tmp_path):
+    shutil.rmtree(ucf / "ucfTrainTestlist")
+    for split, line in (
+        ("train", "Archery/v_Archery_g02_c01.avi Archery 1"),
+        ("test", "Bowling/v_Bowling_g01_c01.avi Bowling 0"),
+    ):
+        (ucf / f"ucf101_split1_{split}.txt").write_text(line + "\n")
+    found = find_clips(ucf, None, None, 1)
+    assert (found.layout, found.class_names) == ("coviar", ("Bowling", "Archery"))
+    assert [label for _, label in found.splits["train"]] == [1]
+    (ucf / "ucf101_split1_test.txt").write_text("../secret.avi Bowling 0\n")
+    with pytest.raises(ValueError, match=r"'\.\./secret\.avi' must be a path below the folder"):
+        find_clips(ucf, None, None, 1)
+    (ucf / "ucf101_split1_test.txt").write_text("a b\n")
+    with pytest.raises(ValueError, match=r"split1_test\.txt, line 1: 'a b' must have 3 fields, not 2"):
+        find_clips(ucf, None, None, 1)
+
+
+def test_folders_of_splits(tmp_path, clip):
+    place(
+        clip,
+        tmp_path / "train/wave/a.avi",
+        tmp_path / "train/jump/b.avi",
+        tmp_path / "val/wave/c.avi",
+        tmp_path / "test/jump/d.avi",
+    )
+    found = find_clips(tmp_path, None, None, 1)
+    assert (found.layout, found.class_names) == ("split_folders", ("jump", "wave"))
+    for split, name in (("train", "b.avi"), ("validation", "c.avi"), ("test", "d.avi")):
+        assert ActionVideos(split, folder=tmp_path, cache=tmp_path / "cache", **OPTIONS).paths[0].name == name
+
+
+def test_folders_of_classes_are_divided_by_the_seed(folders, tmp_path):
+    paths = {}
+    for split in ("train", "validation", "test"):
+        data = ActionVideos(split, folder=folders, cache=tmp_path, validation=0.25, **OPTIONS)
+        assert data.layout == "folders"
+        paths[split] = set(data.paths)
+        assert np.bincount(data.labels).tolist() == ([3, 3] if split == "train" else [1, 1])
+    assert len(set.union(*paths.values())) == 10
+    splits = {
+        tuple(ActionVideos("test", folder=folders, cache=tmp_path, seed=seed, **OPTIONS).paths) for seed in range(6)
+    }
+    assert len(splits) > 1
+    with pytest.raises(ValueError, match=r"no video .* is left for the split 'validation'"):
+        ActionVideos("validation", folder=folders, validation=0.0, cache=tmp_path, **OPTIONS)
+
+
+def test_samples_hold_what_the_reader_gives(folders, tmp_path, clip):
+    data = ActionVideos("test", folder=folders, cache=tmp_path, accumulate=False, **OPTIONS)
+    sample = data[0]
+    # 4 groups, of which 3 are kept (0, 1 and the middle of the last two), of which 2 are shown
+    luma, rgb = read_video(clip, colour="luma", accumulate=False), read_video(clip)
+    for shown, group in enumerate((0, 1)):
+        assert torch.equal(sample["image"][shown], torch.from_numpy(rgb[group].image) / 255)
+        for step, frame in enumerate(luma[group].predicted):
+            assert torch.equal(sample["motion"][shown, step], torch.from_numpy(frame.motion))
+            assert torch.equal(sample["residual"][shown, step], torch.from_numpy(frame.residual) / 255)
+    assert sample["valid"].all()
+    assert sample["motion"][:, :, 0].mean() > 1
+    assert {key: value.dtype for key, value in sample.items()} == {
+        **dict.fromkeys(("image", "motion", "residual"), torch.float32), "valid": torch.bool, "label": torch.int64,
+    }  # fmt: skip
+    assert load("datasets", "action_videos") is ActionVideos
+
+
+def test_short_videos_repeat_their_last_group_and_mark_what_is_not_there(tmp_path):
+    (tmp_path / "wave").mkdir()
+    write_video(tmp_path / "wave" / "a_1.avi", pictures(1, frames=6), group=4)
+    data = ActionVideos("train", folder=tmp_path, cache=tmp_path / "cache", **(OPTIONS | {"groups": 3}))
+    sample = data[0]
+    assert sample["valid"].tolist() == [[True, True, True], [True, False, False], [True, False, False]]
+    assert torch.equal(sample["image"][1], sample["image"][2])
+    assert not sample["motion"][1, 1:].any()
+    assert not sample["residual"][1, 1:].any()
+
+
+def test_choice_of_groups():
+    assert choose_groups(2, 4) == [0, 1, 1, 1]
+    assert choose_groups(3, 3) == [0, 1, 2]
+    assert choose_groups(30, 3) == [4, 14, 24]
+    drawn = [choose_groups(30, 3, np.random.default_rng(seed)) for seed in range(200)]
+    for segment in range(3):
+        assert {groups[segment] for groups in drawn} == set(range(10 * segment, 10 * segment + 10))
+
+
+def test_training_chooses_anew_in_every_epoch_and_by_the_seed(folders, tmp_path):
+    options = OPTIONS | {"groups": 1, "crop": (24, 32), "flip": 0.5}
+    data = ActionVideos("train", folder=folders, cache=tmp_path, **options)
+    again = ActionVideos("train", folder=folders, cache=tmp_path, **options)
+    shown = []
+    for epoch in range(4):
+        data.set_epoch(epoch)
+        again.set_epoch(epoch)
+        shown.append(data[2]["image"])
+        assert torch.equal(shown[-1], again[2 - len(data)]["image"])
+    assert len({picture.numpy().tobytes() for picture in shown}) > 2
+    test = ActionVideos("test", folder=folders, cache=tmp_path, **options)
+    first = test[0]["image"]
+    test.set_epoch(3)
+    assert torch.equal(first, test[0]["image"])
+
+
+def test_mirror_image_negates_horizontal_motion_only():
+    rng = np.random.default_rng(0)
+    motion = rng.integers(-9, 9, (1, 2, 2, 4, 6)).astype(np.float16)
+    image, residual = rng.integers(0, 255, (1, 3, 4, 6), np.uint8), rng.integers(-255, 255, (1, 2, 1, 4, 6), np.int16)
+    mirrored = VideoArrays(image, motion, residual, np.ones((1, 2), bool)).mirrored()
+    assert np.array_equal(mirrored.image, image[..., ::-1])
+    assert np.array_equal(mirrored.residual, residual[..., ::-1])
+    assert np.array_equal(mirrored.motion[:, :, 0], -motion[:, :, 0, :, ::-1])
+    assert np.array_equal(mirrored.motion[:, :, 1], motion[:, :, 1, :, ::-1])
+
+
+def test_mirrored_video_has_mirrored_samples(tmp_path):
+    """The same from the file: a clip that is mirrored before it is coded has vectors that point the other way."""
+    found = {}
+    for name, shown in (("plain", pictures(3)), ("mirror", pictures(3)[:, :, ::-1])):
+        write_video(tmp_path / f"{name}.avi", shown, group=4)
+        found[name] = read_arrays(tmp_path / f"{name}.avi", 3)
+    expected, coded = found["plain"].mirrored(), found["mirror"]
+    # the encoder searches from left to right, so single blocks differ
+    assert np.mean(expected.motion == coded.motion) > 0.8
+    assert coded.motion[:, :, 0].mean() == pytest.approx(expected.motion[:, :, 0].mean(), rel=0.2)
+
+
+def test_videos_are_decoded_once(folders, tmp_path, monkeypatch):
+    data = ActionVideos("train", folder=folders, cache=tmp_path, **OPTIONS)
+    decoded = []
+
+    def counted(path, *arguments, **options):
+        decoded.append(path)
+        if len(decoded) == 4:
+            raise KeyboardInterrupt
+        return read_arrays(path, *arguments, **options)
+
+    monkeypatch.setattr(action_videos, "read_arrays", counted)
+    first = [data[index] for index in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        data[3]
+    assert len(list(data.folder.glob("*"))) == 3
+    again = ActionVideos("train", folder=folders, cache=tmp_path, **OPTIONS)
+    for index in range(3):
+        assert all(torch.equal(value, again[index][key]) for key, value in first[index].items())
+    assert len(decoded) == 4
+    again[3]
+    assert decoded[4] == decoded[3] == data.paths[3]
+    write_video(data.paths[0], pictures(5), group=4)  # a replaced video is decoded anew
+    assert not torch.equal(again[0]["image"], first[0]["image"])
+
+
+def test_make_check_and_processes_of_a_loader(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(generate, "available_cores", lambda: 1)  # starting processes takes seconds
+    options = OPTIONS | {"folder": str(folders), "cache": str(tmp_path)}
+    made = data_commands.make(DataMake(name="action_videos", options=options, splits=["train", "test"]))
+    assert made["splits"]["test"] == {"samples": 2}
+    cached = {path: path.stat().st_mtime_ns for path in ActionVideos("test", **options).folder.iterdir()}
+    assert len(cached) == 2 + made["splits"]["train"]["samples"]
+    data = pickle.loads(pickle.dumps(ActionVideos("test", **options)))
+    batch = next(iter(DataLoader(data, batch_size=2, num_workers=1)))
+    assert batch["residual"].shape == (2, 2, 3, 1, *SIZE)
+    checked = data_commands.check(DataCheck(name="action_videos", options=options, splits=["test"]))
+    assert checked["splits"]["test"]["problems"] == []
+    assert {path: path.stat().st_mtime_ns for path in cached} == cached
+
+
+def test_damaged_cache(folders, tmp_path):
+    data = ActionVideos("test", folder=folders, cache=tmp_path, **OPTIONS)
+    data[0]
+    path = next(data.folder.iterdir())
+    content = path.read_bytes()
+    for wrong in (content[:50], content[:-9], b"", b"x" * 99):
+        path.write_bytes(wrong)
+        with pytest.raises(CacheFileError, match=r"is cut short or damaged.*Delete this file"):
+            data[0]
+    found = 0
+    for position in range(len(content) // 2, len(content), len(content) // 9):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 255]) + content[position + 1 :])
+        try:
+            data.arrays(0, [0, 1, 2])
+        except CacheFileError:
+            found += 1
+    assert found >= 4
+    path.unlink()
+    assert data[0]["valid"].all()
+
+
+def test_broken_videos_are_named(folders, tmp_path):
+    data = ActionVideos("test", folder=folders, cache=tmp_path, **OPTIONS)
+    data.paths[0].write_bytes(b"no video")
+    with pytest.raises(VideoError, match=data.paths[0].name):
+        data[0]
+    assert not list(data.folder.glob("*"))
+
+
+def test_videos_of_long_groups_are_coded_anew(tmp_path):
+    (tmp_path / "wave").mkdir()
+    write_video(tmp_path / "wave" / "a_1.mp4", pictures(1), codec="h264", group=16)
+    options = OPTIONS | {"folder": tmp_path, "cache": tmp_path / "cache", "groups": 3}
+    assert ActionVideos("train", **options)[0]["valid"].all()
+    as_they_are = ActionVideos("train", **options, transcode="never")
+    assert as_they_are.available(0) == 1
+    assert ActionVideos("train", **options).available(0) == 3
+
+
+@pytest.mark.shared
+def test_real_clips(shared, tmp_path):
+    """Whatever is in the folder of real clips: UCF as it is, B-frames and HEVC coded anew, all at one size."""
+    root = tmp_path / "data"
+    for path in sorted((shared / "data" / "video_clips").iterdir()):
+        if path.suffix in (".avi", ".mp4", ".mkv"):
+            name = "real" if path.name < "m" else "other"
+            (root / name).mkdir(parents=True, exist_ok=True)
+            (root / name / path.name).symlink_to(path)
+    data = ActionVideos("train", folder=root, cache=tmp_path, validation=0.0, test=0.0, size=(64, 96), crop=(56, 80))
+    assert len(data) >= 3
+    for index, path in enumerate(data.paths):
+        sample = data[index]
+        assert sample["image"].shape == (3, 3, 56, 80)
+        assert sample["motion"].shape == (3, 11, 2, 56, 80)
+        assert sample["valid"][0].sum() >= min(9, 11)
+        assert sample["motion"].abs().max() > 0
+        assert sample["residual"].std() > 0.005, path
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": "val"}, r"split is 'val'"),
+        ({"layout": "mpii"}, r"layout is 'mpii', must be one of ucf101"),
+        ({"layout": "hmdb51"}, r"holds no clips of the layout 'hmdb51'"),
+        ({"groups": 4}, r"kept = 3"),
+        ({"steps": 0}, r"steps = 0"),
+        ({"size": (8, 8)}, r"size is \(8, 8\)"),
+        ({"crop": (64, 16)}, r"crop is \(64, 16\)"),
+        ({"flip": 2.0}, r"flip is 2.0"),
+        ({"test": 1.0}, r"test is 1.0"),
+        ({"transcode": "always"}, r"transcode is 'always', must be one of needed, never"),
+        ({"seed": -1}, r"seed is -1"),
+    ],
+)
+def test_bad_arguments(changes, message, folders, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        ActionVideos(**({"split": "train", "folder": folders, "cache": tmp_path} | OPTIONS | changes))
+
+
+def test_no_folder_and_no_videos(tmp_path):
+    with pytest.raises(FileNotFoundError, match="gone is no folder"):
+        ActionVideos("train", folder=tmp_path / "gone")
+    with pytest.raises(ValueError, match=r"holds no clips of any layout .*one folder for each class"):
+        ActionVideos("train", folder=tmp_path)
