@@ -1,8 +1,8 @@
 """Decoded groups of pictures on disk, one file for each video, so that no video is decoded twice.
 
-Each group is compressed by itself (deflate: vectors are the same over whole blocks and residuals mostly small), so that a
-sample reads the groups that it takes and no more. Three clips of UCF-101 with eight groups of eleven P-frames at 128 x
-172 took 1.0 to 1.8 MB each, an eighth of what they are unpacked.
+Each group is compressed by itself (deflate: vectors are the same over whole blocks and residuals mostly small), so that
+a sample reads the groups that it takes and no more. Three clips of UCF-101 with eight groups of eleven P-frames at 128
+x 172 took 1.0 to 1.8 MB each, an eighth of what they are unpacked.
 """
 
 from __future__ import annotations
