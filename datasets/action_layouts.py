@@ -11,13 +11,19 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from spikelab.video.transcode import SUFFIXES
+from spikelab.datasets.action_lists import (
+    ClipFinder,
+    class_folders,
+    lists_folder,
+    numbered_list,
+    only_list,
+    read_json,
+    read_lines,
+)
 
 _SPLIT_FOLDERS = {
     "train": ("train", "training"),
@@ -75,33 +81,33 @@ def find_clips(folder: Path, layout: str | None, lists: Path | None, split_numbe
 
 def _ucf101(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
     """UCF-101: trainlist01.txt ("Class/name.avi 1"), testlist01.txt ("Class/name.avi"), classInd.txt ("1 Class")."""
-    home = _home(folder, lists, ("ucfTrainTestlist",), "trainlist*.txt")
+    home = lists_folder(folder, lists, ("ucfTrainTestlist",), "trainlist*.txt")
     if home is None:
         return None
-    numbers = _read(home / "classInd.txt", 2)
+    numbers = read_lines(home / "classInd.txt", 2)
     names = tuple(name for _, (_, name) in sorted(numbers, key=lambda row: int(row[1][0])))
-    found = _Finder(folder, ("UCF-101", "UCF101", "videos"), names)
+    found = ClipFinder(folder, ("UCF-101", "UCF101", "videos"), names)
     splits = {}
     for split, kind in (("train", "trainlist"), ("test", "testlist")):
-        path = _numbered(home, f"{kind}{split_number:02d}.txt", split_number)
-        entries = ((row[0], row[0].split("/")[0], where) for where, row in _read(path, None))
+        path = numbered_list(home, f"{kind}{split_number:02d}.txt", split_number)
+        entries = ((row[0], row[0].split("/")[0], where) for where, row in read_lines(path, None))
         splits[split] = found.all(entries)
     return ClipLists("ucf101", names, splits, tuple(found.missing))
 
 
 def _hmdb51(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
     """HMDB-51: class_test_split1.txt, each line a file and 1 (training), 2 (test) or 0 (neither)."""
-    home = _home(folder, lists, ("testTrainMulti_7030_splits", "test_train_splits"), "*_test_split[0-9]*.txt")
+    home = lists_folder(folder, lists, ("testTrainMulti_7030_splits", "test_train_splits"), "*_test_split[0-9]*.txt")
     if home is None:
         return None
     paths = sorted(home.glob(f"*_test_split{split_number}.txt"))
     if not paths:
-        _numbered(home, f"CLASS_test_split{split_number}.txt", split_number)
+        numbered_list(home, f"CLASS_test_split{split_number}.txt", split_number)
     names = tuple(path.name.removesuffix(f"_test_split{split_number}.txt") for path in paths)
-    found = _Finder(folder, ("hmdb51_org", "hmdb51", "videos"), names)
+    found = ClipFinder(folder, ("hmdb51_org", "hmdb51", "videos"), names)
     splits: dict[str, list[tuple[Path, int]]] = {"train": [], "test": []}
     for path, name in zip(paths, names, strict=True):
-        for where, (clip, part) in _read(path, 2):
+        for where, (clip, part) in read_lines(path, 2):
             if part not in ("0", "1", "2"):
                 raise ValueError(f"action_videos: {where}: {part!r} must be 0, 1 (training) or 2 (test)")
             if part != "0":
@@ -111,20 +117,20 @@ def _hmdb51(folder: Path, lists: Path | None, split_number: int) -> ClipLists | 
 
 def _something(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
     """Something-Something v2: labels.json (template -> number), train.json and validation.json (id, template)."""
-    home = _home(folder, lists, ("labels", "annotations"), "*labels.json")
+    home = lists_folder(folder, lists, ("labels", "annotations"), "*labels.json")
     if home is None:
         return None
-    numbers = _json(_only(home, "*labels.json"), dict)
+    numbers = read_json(only_list(home, "*labels.json"), dict)
     try:
         names = tuple(str(name) for name in sorted(numbers, key=lambda name: int(numbers[name])))
     except (ValueError, TypeError) as error:
         raise ValueError(f"action_videos: {home}: labels must map each template to a number ({error})") from error
-    found = _Finder(folder, ("20bn-something-something-v2", "videos"), names)
+    found = ClipFinder(folder, ("20bn-something-something-v2", "videos"), names)
     splits = {}
     for split in ("train", "validation"):
-        path = _only(home, f"*{split}.json")
+        path = only_list(home, f"*{split}.json")
         entries = []
-        for place, entry in enumerate(_json(path, list)):
+        for place, entry in enumerate(read_json(path, list)):
             where = f"{path}, entry {place}"
             if not isinstance(entry, dict) or not {"id", "template"} <= set(entry):
                 raise ValueError(f"action_videos: {where} must have an id and a template")
@@ -136,7 +142,7 @@ def _something(folder: Path, lists: Path | None, split_number: int) -> ClipLists
 
 def _kinetics(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
     """Kinetics: train.csv and val.csv with label, youtube_id, time_start, time_end."""
-    home = _home(folder, lists, ("annotations",), "*train*.csv")
+    home = lists_folder(folder, lists, ("annotations",), "*train*.csv")
     if home is None:
         return None
     rows: dict[str, list[tuple[str, str, str]]] = {}
@@ -161,7 +167,7 @@ def _kinetics(folder: Path, lists: Path | None, split_number: int) -> ClipLists 
     for split, entries in rows.items():
         # beside the split's own folder: clips may lie in one of the class, whose spaces are often underscores
         roots = tuple(_SPLIT_FOLDERS[split]) + tuple(f"videos/{name}" for name in _SPLIT_FOLDERS[split]) + ("videos",)
-        found = _Finder(folder, roots, names)
+        found = ClipFinder(folder, roots, names)
         splits[split] = found.all(entries)
         missing += found.missing
     return ClipLists("kinetics", names, splits, tuple(missing))
@@ -169,18 +175,18 @@ def _kinetics(folder: Path, lists: Path | None, split_number: int) -> ClipLists 
 
 def _coviar(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
     """Lists of CoViAR: ucf101_split1_train.txt with "path class number" in each line, and the same for test."""
-    home = _home(folder, lists, ("datalists",), "*_split[0-9]*_train.txt")
+    home = lists_folder(folder, lists, ("datalists",), "*_split[0-9]*_train.txt")
     if home is None:
         return None
     rows: dict[str, list[tuple[str, list[str]]]] = {}
     numbers: dict[str, int] = {}
     for split in ("train", "test"):
-        rows[split] = list(_read(_only(home, f"*_split{split_number}_{split}.txt"), 3))
+        rows[split] = list(read_lines(only_list(home, f"*_split{split_number}_{split}.txt"), 3))
         for where, (_, name, number) in rows[split]:
             if not number.isdigit() or numbers.setdefault(name, int(number)) != int(number):
                 raise ValueError(f"action_videos: {where}: class {name!r} has number {number!r} and another before")
     names = tuple(sorted(numbers, key=lambda name: numbers[name]))
-    found = _Finder(folder, ("videos", "mpeg4_videos", "UCF-101", "hmdb51_org"), names)
+    found = ClipFinder(folder, ("videos", "mpeg4_videos", "UCF-101", "hmdb51_org"), names)
     splits = {split: found.all((row[0], row[1], where) for where, row in rows_of) for split, rows_of in rows.items()}
     return ClipLists("coviar", names, splits, tuple(found.missing))
 
@@ -191,7 +197,7 @@ def _split_folders(folder: Path, lists: Path | None, split_number: int) -> ClipL
     for split, names in _SPLIT_FOLDERS.items():
         for name in names:
             if (folder / name).is_dir():
-                parts[split] = _class_folders(folder / name)
+                parts[split] = class_folders(folder / name)
                 break
     if "train" not in parts or not parts["train"]:
         return None
@@ -202,7 +208,7 @@ def _split_folders(folder: Path, lists: Path | None, split_number: int) -> ClipL
 
 def _folders(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
     """A folder for each class: class/name.avi; nothing says which clip is of which split."""
-    classes = _class_folders(folder)
+    classes = class_folders(folder)
     if len(classes) < 1:
         return None
     return ClipLists("folders", tuple(classes), {"all": _labelled(classes, tuple(classes))})
@@ -223,109 +229,12 @@ LAYOUTS: dict[str, Callable[[Path, Path | None, int], ClipLists | None]] = {
 def source_of(path: Path) -> str:
     """Name of the recording that a clip was cut from: clips of one recording belong into one split.
 
-    The last number of the name counts the clips of a recording, in UCF-101 (``v_Class_g08_c01``: group 8) and in
-    HMDB-51 (``..._goo_37``).
+    It is told by names of the form of UCF-101 (``v_Class_g08_c01``: clip 1 of group 8) and of HMDB-51
+    (``TITLE_class_f_nm_np1_fr_goo_37``: clip 37, after five properties); any other clip is a recording of its own.
     """
-    return re.sub(r"_c?\d+$", "", path.stem)
-
-
-class _Finder:
-    """Finds the files that lists name, whatever their suffix is now."""
-
-    def __init__(self, folder: Path, below: Sequence[str], class_names: Sequence[str]):
-        self.roots = [root for root in (folder, *(folder / name for name in below)) if root.is_dir()]
-        self.numbers = {name: number for number, name in enumerate(class_names)}
-        self.missing: list[str] = []
-        self._listed: dict[Path, dict[str, Path]] = {}
-
-    def all(self, entries: Iterable[tuple[str, str, str]]) -> list[tuple[Path, int]]:
-        """Clips, their classes and where they are listed -> those that are there."""
-        clips = []
-        for clip, name, where in entries:
-            if name not in self.numbers:
-                raise ValueError(f"action_videos: {where}: class {name!r} is not in the list of classes")
-            path = self._find(clip, name)
-            if path is None:
-                self.missing.append(clip)
-            else:
-                clips.append((path, self.numbers[name]))
-        return clips
-
-    def _find(self, clip: str, name: str) -> Path | None:
-        parts = Path(clip).parts
-        if ".." in parts or Path(clip).is_absolute():
-            raise ValueError(f"action_videos: the listed clip {clip!r} must be a path below the folder")
-        for root in self.roots:
-            for inner in (parts[:-1], (*parts[:-1], name), (*parts[:-1], name.replace(" ", "_"))):
-                path = self._videos(root.joinpath(*inner)).get(Path(parts[-1]).stem)
-                if path is not None:
-                    return path
-        return None
-
-    def _videos(self, folder: Path) -> dict[str, Path]:
-        if folder not in self._listed:
-            self._listed[folder] = {path.stem: path for path in _videos_in(folder)}
-        return self._listed[folder]
-
-
-def _videos_in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-
-
-def _class_folders(folder: Path) -> dict[str, list[Path]]:
-    """Class -> its clips, of the folders in a folder that hold any."""
-    inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return {path.name: clips for path in inner if (clips := _videos_in(path))}
+    name = re.sub(r"(_g\d+)_c\d+$", r"\1", path.stem)
+    return re.sub(r"_[a-z]_[a-z]{2}_np\d+_[a-z]{2}_[a-z]{3}_\d+$", "", name)
 
 
 def _labelled(classes: dict[str, list[Path]], names: Sequence[str]) -> list[tuple[Path, int]]:
     return [(path, names.index(name)) for name, paths in classes.items() for path in paths]
-
-
-def _home(folder: Path, lists: Path | None, below: Sequence[str], pattern: str) -> Path | None:
-    """Folder of the lists, recognised by a file that fits the pattern."""
-    candidates = [lists] if lists is not None else [folder, *(folder / name for name in below)]
-    return next((path for path in candidates if path.is_dir() and any(path.glob(pattern))), None)
-
-
-def _numbered(home: Path, name: str, split_number: int) -> Path:
-    if not (home / name).is_file():
-        raise ValueError(f"action_videos: {home} has no {name}; there is no split_number {split_number}")
-    return home / name
-
-
-def _only(home: Path, pattern: str) -> Path:
-    found = sorted(home.glob(pattern))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise ValueError(
-            f"action_videos: {home} must have one file {pattern}, found {names}; name its folder with lists="
-        )
-    return found[0]
-
-
-def _read(path: Path, fields: int | None) -> Iterator[tuple[str, list[str]]]:
-    """The lines of a list as their place and their fields, divided by spaces."""
-    if not path.is_file():
-        raise ValueError(f"action_videos: {path} is missing; it belongs to the lists beside it")
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        row = line.split()
-        if not row:
-            continue
-        if fields is not None and len(row) != fields:
-            raise ValueError(
-                f"action_videos: {path}, line {number}: {line!r} must have {fields} fields, not {len(row)}"
-            )
-        yield f"{path}, line {number}", row
-
-
-def _json(path: Path, kind: type) -> Any:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"action_videos: {path} is no JSON ({error}); fetch it again") from error
-    if not isinstance(content, kind):
-        raise ValueError(f"action_videos: {path} must be a JSON {kind.__name__}, is {type(content).__name__}")
-    return content

@@ -4,6 +4,7 @@ import csv
 import json
 import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def ucf(tmp_path, clip):
 @pytest.fixture
 def folders(tmp_path, clip):
     root = tmp_path / "data"
-    place(clip, *(root / name / f"{name}_{letter}_1.avi" for name in ("jump", "wave") for letter in "abcde"))
+    place(clip, *(root / name / f"{name}_{number}.avi" for name in ("jump", "wave") for number in range(5)))
     return root
 
 
@@ -90,6 +91,20 @@ def test_ucf101(ucf, tmp_path):
     assert not sources["train"] & sources["validation"] | sources["train"] & sources["test"]
     with pytest.raises(ValueError, match=r"trainlist03\.txt; there is no split_number 3"):
         ActionVideos("train", folder=ucf, split_number=3, cache=tmp_path, **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("v_Archery_g08_c01.avi", "v_Archery_g08"),
+        ("RATRACE_wave_f_nm_np1_fr_goo_37.avi", "RATRACE_wave"),
+        ("hmdb51_Turnk_r_Pippi_Michel_cartwheel_f_cm_np2_le_med_6.avi", "hmdb51_Turnk_r_Pippi_Michel_cartwheel"),
+        ("clip_12.mp4", "clip_12"),
+        ("abc_000010_000020.mp4", "abc_000010_000020"),
+    ],
+)
+def test_recordings_are_told_by_their_names(name, source):
+    assert source_of(Path(name)) == source
 
 
 def test_clips_that_were_coded_anew_are_found_by_their_name(ucf):
