@@ -172,7 +172,10 @@ def test_an_interruption_keeps_what_is_finished(tmp_path):
     script.write_text(
         textwrap.dedent(
             f"""
+            import signal
             import sys
+            # a shell starts what runs in its background with this signal ignored
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             sys.path.insert(0, {str(HERE)!r})
             from sweep_functions import slow
             from spikelab.sim import SweepInterrupted, sweep

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from spikelab.sim.numba_engine.partition import LANES, bounds
+from spikelab.sim.numba_engine.partition import LANES, aligned, bounds, padded
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 63, 64, 65, 1000, 10_000])
@@ -27,3 +27,20 @@ def test_shares_are_of_cost_and_not_of_neurons():
         paid = [cost[a:b].sum() for a, b in pairwise(edges)]
         assert max(paid) < 1.05 * cost.sum() / threads
     assert bounds(size, 2, np.ones(size)).tolist() == bounds(size, 2).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("shape", [64, np.int32(128), (3, 192), (0, 64), 0])
+def test_arrays_that_are_shared_out_begin_with_a_cache_line(shape, dtype):
+    for value in (0, 3):
+        array = aligned(shape, dtype, value)
+        assert array.ctypes.data % 128 == 0 or not array.size
+        assert array.shape == (shape if isinstance(shape, tuple) else (shape,))
+        assert array.dtype == dtype
+        assert (array == value).all()
+        assert array.flags.c_contiguous
+        assert array.flags.writeable
+
+
+def test_numpy_numbers_are_sizes_too():
+    assert aligned(padded(np.int32(70)), np.float32).shape == (128,)

@@ -45,7 +45,7 @@ def aligned(shape: int | tuple[int, ...], dtype: Any, value: float = 0) -> np.nd
     NumPy's own arrays begin anywhere. Where the end of one thread's range shares a line with the beginning of the
     next, the line wanders from core to core with every write: a network took twice as long as on one thread.
     """
-    shape = (shape,) if isinstance(shape, int) else shape
+    shape = shape if isinstance(shape, tuple) else (int(shape),)
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.zeros(size + _LINE, np.uint8)
     start = -memory.ctypes.data % _LINE
