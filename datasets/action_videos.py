@@ -11,6 +11,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -61,6 +62,8 @@ class ActionVideos(VideoDataset):
         accumulate: motion and residual against the I-frame of the group, as in CoViAR; otherwise against the picture
             before.
         residual: ``"luma"`` or ``"rgb"``.
+        decoded: show all pictures decoded, each as an I-frame, and neither motion nor residual: for the comparison with
+            models that know nothing of compression.
         transcode: ``"needed"`` codes a video anew before it is read (MPEG-4 part 2, at `size`, groups of `steps` and
             one more frames) if it gives no motion vectors, has B-frames, or groups of more than twice that length;
             ``"never"`` reads all as they are. `spikelab data transcode` does so once and for all.
@@ -98,6 +101,7 @@ class ActionVideos(VideoDataset):
         steps: int = 11,
         accumulate: bool = True,
         residual: Residual = "luma",
+        decoded: bool = False,
         transcode: Transcode = "needed",
         seed: int = 0,
         cache: str | Path | None = None,
@@ -142,9 +146,9 @@ class ActionVideos(VideoDataset):
         self.paths = [path for path, _ in chosen]
         self.labels = np.array([label for _, label in chosen], dtype=np.int64)
         self.kept, self.steps, self.accumulate, self.residual = kept, steps, accumulate, residual
-        self.transcode = transcode
+        self.decoded, self.transcode = decoded, transcode
         settings = {"size": list(self.size), "kept": kept, "steps": steps, "accumulate": accumulate}
-        settings |= {"version": VERSION, "residual": residual, "transcode": transcode}
+        settings |= {"version": VERSION, "residual": residual, "decoded": decoded, "transcode": transcode}
         self._key = settings_digest(settings)
         self.folder = cache_folder(f"action_videos-{self._key}", cache)
 
@@ -155,13 +159,23 @@ class ActionVideos(VideoDataset):
         """Number of a video's class."""
         return int(self.labels[index])
 
+    def path(self, index: int) -> Path:
+        """The file of a video."""
+        return self.paths[index]
+
     def available(self, index: int) -> int:
         """Groups of pictures of a video that are kept."""
-        return len(self._stored(index))
+        return len(self._stored(index)) // self._rows
 
     def arrays(self, index: int, groups: Sequence[int]) -> VideoArrays:
         """The given ones of a video's kept groups."""
-        return self._stored(index).read(groups)
+        rows = (range(group * self._rows, (group + 1) * self._rows) for group in groups)
+        return self._stored(index).read(list(chain.from_iterable(rows)))
+
+    @property
+    def _rows(self) -> int:
+        """I-frames in the cache for each group of the file."""
+        return 1 + self.steps if self.decoded else 1
 
     def make(self, *, workers: int | None = None, progress: bool = True) -> None:
         """Decode all videos of the split that the cache lacks now, and not at their first use.
@@ -180,7 +194,8 @@ class ActionVideos(VideoDataset):
         source = self.paths[index]
         arguments = {
             "source": source, "key": self._key, "kept": self.kept, "steps": self.steps, "size": self.size,
-            "residual": self.residual, "accumulate": self.accumulate, "transcoded": self.transcode,
+            "residual": self.residual, "accumulate": self.accumulate, "decoded": self.decoded,
+            "transcoded": self.transcode,
         }  # fmt: skip
         about = source.stat()
         # a video that was changed or replaced is decoded anew
@@ -192,7 +207,7 @@ class ActionVideos(VideoDataset):
         task = self._task(index)
         task.run()
         channels = 1 if self.residual == "luma" else 3
-        return StoredVideo(task.path, self._key, self.size, self.steps, channels)
+        return StoredVideo(task.path, self._key, self.size, 0 if self.decoded else self.steps, channels)
 
 
 def _splits(found: ClipLists, validation: float, test: float, seed: int) -> dict[str, list[tuple[Path, int]]]:
@@ -237,6 +252,7 @@ def _keep_video(
     size: tuple[int, int],
     residual: Residual,
     accumulate: bool,
+    decoded: bool,
     transcoded: Transcode,
 ) -> None:
     """Decode a video and write its kept groups to `path`."""
@@ -257,8 +273,9 @@ def _keep_video(
         groups = choose_groups(info.frames["I"], min(kept, info.frames["I"])) if info.frames["I"] else [0]
         native = (info.height, info.width) == size
         arrays = read_arrays(
-            video, steps, groups=groups, size=None if native else size, residual=residual, accumulate=accumulate
-        )
+            video, steps, groups=groups, size=None if native else size, residual=residual, accumulate=accumulate,
+            decoded=decoded,
+        )  # fmt: skip
     write_groups(path, arrays, key)
 
 

@@ -139,6 +139,8 @@ class MovingShapes(VideoDataset):
         accumulate: motion and residual against the I-frame of the group, as in CoViAR; otherwise against the picture
             before.
         residual: ``"luma"``, or ``"rgb"``, which shows some of the colour.
+        decoded: show all pictures decoded, each as an I-frame, and neither motion nor residual: for the comparison with
+            models that know nothing of compression.
         crop: height and width that are cut out, at a random place in training and from the middle otherwise; None keeps
             the whole picture.
         codec: ``"mpeg4"`` or ``"h264"``.
@@ -169,6 +171,7 @@ class MovingShapes(VideoDataset):
         steps: int | None = None,
         accumulate: bool = True,
         residual: Residual = "luma",
+        decoded: bool = False,
         crop: tuple[int, int] | None = None,
         codec: Codec = "mpeg4",
         quality: int | None = None,
@@ -193,6 +196,7 @@ class MovingShapes(VideoDataset):
             )
         identities = identity_names(identity)
         self.label_kind, self.steps, self.accumulate, self.residual = label, steps, accumulate, residual
+        self.decoded = decoded
         self.class_names = {
             "joint": tuple(f"{motion}, {name}" for motion in MOTIONS for name in identities),
             "motion": MOTIONS,
@@ -231,10 +235,13 @@ class MovingShapes(VideoDataset):
         """All groups of pictures of a clip, decoded."""
         path = self.path(index)
         try:
-            arrays = read_arrays(path, self.steps, residual=self.residual, accumulate=self.accumulate)
+            arrays = read_arrays(
+                path, self.steps, residual=self.residual, accumulate=self.accumulate, decoded=self.decoded
+            )
         except (VideoError, FileNotFoundError) as error:
             raise CacheFileError(_list_of(self._lists, index), f"a clip that it lists is damaged ({error})") from error
-        if arrays.image.shape != (self.groups, 3, *self.size):
+        pictures = self.groups * (1 + self.steps) if self.decoded else self.groups
+        if arrays.image.shape != (pictures, 3, *self.size):
             raise CacheFileError(
                 _list_of(self._lists, index), f"{path.name}, which it lists, is cut short or no clip of this data set"
             )

@@ -92,6 +92,7 @@ class StoredVideo:
         """
         height, width = self.size
         unpacked = [self._unpacked(group) for group in groups]
+        residual = (self.steps, self.channels, height, width)
         image_end = 3 * height * width
         motion_end = image_end + self.steps * 2 * height * width * 2
         return VideoArrays(
@@ -99,7 +100,7 @@ class StoredVideo:
             np.stack(
                 [raw[image_end:motion_end].view(np.float16).reshape(self.steps, 2, height, width) for raw in unpacked]
             ),
-            np.stack([raw[motion_end:].view(np.int16).reshape(self.steps, -1, height, width) for raw in unpacked]),
+            np.stack([raw[motion_end:].view(np.int16).reshape(residual) for raw in unpacked]),
             self._valid[list(groups)] != 0,
         )
 

@@ -1,7 +1,8 @@
 """What all data sets of compressed video share: the sample, the choice of groups of pictures, the random changes.
 
 A sample is a few groups of pictures of one file, spread evenly over it: of each its I-frame, and of its first P-frames
-the motion vectors and the residual. Nothing else of the file is kept; P-frames are never shown as pictures.
+the motion vectors and the residual. Nothing else of the file is kept; P-frames are never shown as pictures, unless a
+data set is asked for `decoded` ones, to compare with.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import itertools
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, TypedDict
 
 import numpy as np
@@ -19,6 +21,7 @@ import torch
 from torch.utils.data import Dataset
 
 from spikelab.video.groups import GroupOfPictures
+from spikelab.video.pictures import read_pictures
 from spikelab.video.reader import read_video
 
 Residual = Literal["luma", "rgb"]
@@ -35,6 +38,8 @@ class VideoSample(TypedDict):
             or 3 (red, green, blue).
         valid: bool ``[G, T]``, whether there was such a P-frame; where there was none, motion and residual are zero.
         label: int64 ``[]``, the number of the class.
+
+    Of a data set of decoded pictures every picture is an I-frame: G is G * (1 + T), and T is 0.
     """
 
     image: torch.Tensor
@@ -95,6 +100,7 @@ def read_arrays(
     size: tuple[int, int] | None = None,
     residual: Residual = "luma",
     accumulate: bool = True,
+    decoded: bool = False,
 ) -> VideoArrays:
     """Decode groups of pictures of a file.
 
@@ -105,15 +111,27 @@ def read_arrays(
         size: height and width to resize to; None keeps the file's.
         residual: ``"luma"``, of the luma as the file holds it, which colour has no part in; or ``"rgb"``.
         accumulate: motion and residual against the I-frame, not the picture before.
+        decoded: all pictures as I-frames of groups without P-frames; a group with fewer than T P-frames shows its last
+            picture again.
 
     Raises:
         VideoError: if the file cannot be read; see `spikelab.video.reader.VideoReader`.
     """
+    if decoded:
+        return _pictures(read_pictures(path, groups, steps, size), steps, 1 if residual == "luma" else 3)
     found = read_video(path, colour=residual, accumulate=accumulate, groups=groups, size=size, predicted=steps)
     pictures = found
     if residual == "luma":  # a second pass for the colours of the I-frames only
         pictures = read_video(path, colour="rgb", groups=groups, size=size, predicted=0)
     return _stacked(found, np.stack([group.image for group in pictures]), steps)
+
+
+def _pictures(groups: Sequence[npt.NDArray[np.uint8]], steps: int, channels: int) -> VideoArrays:
+    image = np.concatenate([group[np.minimum(np.arange(1 + steps), len(group) - 1)] for group in groups])
+    number, size = len(image), image.shape[2:]
+    nothing = np.zeros((number, 0), np.bool_)
+    motion, residual = np.zeros((number, 0, 2, *size), np.float16), np.zeros((number, 0, channels, *size), np.int16)
+    return VideoArrays(image, motion, residual, nothing)
 
 
 def _stacked(groups: Sequence[GroupOfPictures], image: npt.NDArray[np.uint8], steps: int) -> VideoArrays:
@@ -168,6 +186,11 @@ class VideoDataset(Dataset[VideoSample], ABC):
     """
 
     class_names: Sequence[str]
+    #: how a subclass reads its files, see `read_arrays`
+    steps: int
+    residual: Residual
+    accumulate: bool
+    decoded: bool
 
     def __init__(
         self,
@@ -201,6 +224,10 @@ class VideoDataset(Dataset[VideoSample], ABC):
     @abstractmethod
     def label(self, index: int) -> int:
         """Number of a sample's class."""
+
+    @abstractmethod
+    def path(self, index: int) -> Path:
+        """The file of a sample."""
 
     @abstractmethod
     def available(self, index: int) -> int:

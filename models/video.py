@@ -71,7 +71,7 @@ class CompressedVideo(nn.Module):
         size: "tiny" (about 160 thousand parameters) or "base" (about 16 million).
         modality: "both", "image" (I-frames) or "motion" (P-frames): which encoders exist.
         stm: "spiking", or "ordinary" for the same convolutions with rectifiers, which have no memory.
-        threshold: "learned" for each channel, or "adaptive": it rises with each spike.
+        threshold: "learned" for each channel, "adaptive": it rises with each spike, or "fixed" at `v_threshold`.
         readout: "rate" of the last layer's spikes, or "membrane" of a leaky integrator in their place.
         depth: blocks of the transformer, 0 for none; None takes those of the size.
         mixer: blocks of the multi-modal mixer, 0 for none.
@@ -99,7 +99,7 @@ class CompressedVideo(nn.Module):
         size: Literal["tiny", "base"] = "tiny",
         modality: Literal["both", "image", "motion"] = "both",
         stm: Literal["spiking", "ordinary"] = "spiking",
-        threshold: Literal["learned", "adaptive"] = "learned",
+        threshold: Literal["learned", "adaptive", "fixed"] = "learned",
         readout: Literal["rate", "membrane"] = "rate",
         depth: int | None = None,
         mixer: int = 1,
@@ -120,7 +120,7 @@ class CompressedVideo(nn.Module):
             "size": (size, tuple(SIZES)),
             "modality": (modality, ("both", "image", "motion")),
             "stm": (stm, ("spiking", "ordinary")),
-            "threshold": (threshold, ("learned", "adaptive")),
+            "threshold": (threshold, ("learned", "adaptive", "fixed")),
             "readout": (readout, ("rate", "membrane")),
             "reset": (reset, ("subtract", "zero")),
         }

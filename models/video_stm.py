@@ -9,7 +9,7 @@ P-frame. In a step each layer computes, with s the spikes of the layer before,
 added to the current before the spike, as in MS-ResNet (Hu et al. 2024, IEEE TNNLS, "Advancing spiking neural networks
 toward deep residual learning"), but starts at the spikes of the layer before and not at its current, so that only
 spikes are sent: the spikes themselves where sizes agree, else a normalised 1x1 convolution of them.
-"Dynamic thresholds" may mean two things, so there are two kinds:
+"Dynamic thresholds" may mean two things, so there are two kinds, and "fixed" ones to compare them with:
 
 - "learned": θ is a number for each channel, trained like a weight (DIET-SNN: Rathi and Roy 2021, IEEE TNNLS);
 - "adaptive": θ rises with each spike of its neuron and decays again (Bellec et al. 2018); how far and how fast is
@@ -47,7 +47,7 @@ class ModulatorNeurons(NamedTuple):
 
     Attributes:
         spiking: False for rectifiers in place of neurons: no state, no threshold.
-        threshold: "learned" or "adaptive".
+        threshold: "learned", "adaptive" or "fixed".
         dt: seconds between P-frames.
         tau_mem: membrane time constant in seconds before training.
         v_threshold: threshold before training.
@@ -77,11 +77,13 @@ class ModulatorNeurons(NamedTuple):
             return torch.full((width, 1, 1), value)
 
         common: dict[str, Any] = {"dt": self.dt, "reset": self.reset, "surrogate": self.surrogate, "r": self.gain}
+        learned = {"tau_mem": each(self.tau_mem)}
+        if self.threshold == "fixed":
+            return LIF(learnable=list(learned), v_threshold=self.v_threshold, **common, **learned)
         if self.threshold == "learned":
-            learned = {"tau_mem": each(self.tau_mem), "v_threshold": each(self.v_threshold)}
+            learned["v_threshold"] = each(self.v_threshold)
             return LIF(learnable=list(learned), **common, **learned)
-        learned = {
-            "tau_mem": each(self.tau_mem),
+        learned |= {
             # the threshold stays raised for about twice as long as the membrane remembers
             "tau_adaptation": each(2 * self.tau_mem),
             "adaptation_jump": each(0.2 * self.v_threshold),

@@ -253,6 +253,37 @@ def test_short_videos_repeat_their_last_group_and_mark_what_is_not_there(tmp_pat
     assert not sample["residual"][1, 1:].any()
 
 
+def test_decoded_pictures_are_those_that_the_compressed_sample_is_made_of(folders, tmp_path):
+    compressed = ActionVideos("train", folder=folders, residual="rgb", cache=tmp_path, **OPTIONS)
+    decoded = ActionVideos("train", folder=folders, decoded=True, cache=tmp_path, **OPTIONS)
+    for epoch in (0, 3):
+        compressed.set_epoch(epoch)
+        decoded.set_epoch(epoch)
+        sample, seen = compressed[1], decoded[1]
+        assert seen["image"].shape == (8, 3, *SIZE)
+        assert seen["motion"].shape == (8, 0, 2, *SIZE)
+        assert seen["valid"].shape == (8, 0)
+        assert torch.equal(seen["image"][::4], sample["image"])
+        # a texture that moves by whole pixels is told by motion alone, but for what the codec left out
+        step, moved = sample["residual"][0, 2], sample["motion"][0, 2]
+        rows, columns = torch.meshgrid(torch.arange(SIZE[0]), torch.arange(SIZE[1]), indexing="ij")
+        row = (rows - moved[1].long()).clamp(0, SIZE[0] - 1)
+        column = (columns - moved[0].long()).clamp(0, SIZE[1] - 1)
+        assert torch.allclose(sample["image"][0][:, row, column] + step, seen["image"][3], atol=1e-6)
+
+
+def test_decoded_pictures_of_a_short_video_repeat_the_last(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        write_video(tmp_path / "data" / name / "one.mp4", pictures(0, frames=2), group=4)
+    options = {**OPTIONS, "test": 0.0, "validation": 0.0}
+    seen = ActionVideos("train", folder=tmp_path / "data", decoded=True, cache=tmp_path / "cache", **options)[0]
+    image = seen["image"]
+    assert len(image) == 8
+    assert not torch.equal(image[0], image[1])
+    assert all(torch.equal(image[1], image[place]) for place in (2, 3, 5, 6, 7))
+
+
 def test_choice_of_groups():
     assert choose_groups(2, 4) == [0, 1, 1, 1]
     assert choose_groups(3, 3) == [0, 1, 2]

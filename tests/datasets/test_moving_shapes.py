@@ -18,6 +18,7 @@ from spikelab.datasets.video_samples import read_arrays
 from spikelab.registry import load
 from spikelab.report import data as data_commands
 from spikelab.settings import DataCheck, DataMake
+from spikelab.video.pictures import read_pictures
 from spikelab.video.reader import VideoReader
 
 SMALL = {"height": 48, "width": 48, "progress": False, "workers": 1}
@@ -285,6 +286,18 @@ def test_accumulation_and_steps_need_no_new_clips(tmp_path):
     assert single[0]["residual"].shape == (2, 4, 3, 48, 48)
     # the first P-frame refers to the I-frame either way, but accumulated vectors are whole pixels
     assert (accumulated[0]["motion"][:, 0] - single[0]["motion"][:, 0]).abs().max() < 1
+
+
+def test_decoded_pictures_are_the_frames_of_the_file(tmp_path):
+    options = {"samples": 3, "height": 32, "width": 48, "cache": tmp_path, "progress": False}
+    compressed, decoded = MovingShapes("test", **options), MovingShapes("test", decoded=True, steps=5, **options)
+    seen = decoded[2]
+    assert seen["image"].shape == (12, 3, 32, 48)
+    assert seen["motion"].shape == (12, 0, 2, 32, 48)
+    assert torch.equal(seen["image"][::6], compressed[2]["image"])
+    frames = np.concatenate(read_pictures(compressed.path(2)))
+    assert frames.shape == (24, 3, 32, 48)
+    assert np.array_equal((seen["image"] * 255).round().numpy(), np.concatenate([frames[:6], frames[12:18]]))
 
 
 def test_random_crops_follow_epoch_and_index_and_tests_show_the_middle(tmp_path):

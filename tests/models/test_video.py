@@ -55,6 +55,7 @@ SWITCHES = [
     {"modality": "motion"},
     {"stm": "ordinary"},
     {"threshold": "adaptive"},
+    {"threshold": "fixed"},
     {"readout": "membrane"},
     {"stm": "ordinary", "readout": "membrane"},
     {"depth": 0},

@@ -8,6 +8,7 @@ from spikelab.video.decode import CODECS_WITH_VECTORS, video_info
 from spikelab.video.errors import VideoError
 from spikelab.video.groups import VideoInfo
 from spikelab.video.motion import dense_motion
+from spikelab.video.pictures import read_pictures
 from spikelab.video.pyav import av
 from spikelab.video.reader import VideoReader, read_video
 from spikelab.video.reconstruct import reconstruct
@@ -101,6 +102,18 @@ def test_parts_of_a_file_are_those_of_the_whole(clips):
             np.testing.assert_array_equal(mine.residual, all_of_it.residual)
     assert read_video(clips["mpeg4"], groups=[7]) == []
     assert all(not group.predicted for group in read_video(clips["mpeg4"], predicted=0))
+
+
+def test_pictures_are_those_that_groups_are_put_together_to(clips, tmp_path):
+    whole = read_pictures(clips["h264"])
+    np.testing.assert_array_equal(np.concatenate(whole), together(read_video(clips["h264"])))
+    part = read_pictures(clips["h264"], groups=[2, 0], predicted=3, size=(48, 64))
+    assert [group.shape for group in part] == [(4, 3, 48, 64)] * 2
+    np.testing.assert_array_equal(part[1][0], read_video(clips["h264"], groups=[2], size=(48, 64))[0].image)
+    assert read_pictures(clips["h264"], groups=[7]) == []
+    # vectors are not asked for
+    any_codec = encoded(tmp_path / "clip.webm", "libvpx-vp9", moving_texture(4))
+    assert len(np.concatenate(read_pictures(any_codec))) == 4
 
 
 @pytest.mark.parametrize("accumulate", [True, False])
