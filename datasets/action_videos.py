@@ -271,11 +271,9 @@ def _keep_video(
                 info = reader.info
         # at least one, so that a file without I-frames is read, and refused with the reader's reason
         groups = choose_groups(info.frames["I"], min(kept, info.frames["I"])) if info.frames["I"] else [0]
-        native = (info.height, info.width) == size
         arrays = read_arrays(
-            video, steps, groups=groups, size=None if native else size, residual=residual, accumulate=accumulate,
-            decoded=decoded,
-        )  # fmt: skip
+            video, steps, groups=groups, size=size, residual=residual, accumulate=accumulate, decoded=decoded
+        )
     write_groups(path, arrays, key)
 
 

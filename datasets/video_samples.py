@@ -55,14 +55,13 @@ class VideoArrays:
 
     Attributes:
         image: uint8 ``[N, 3, H, W]``.
-        motion: float16 ``[N, T, 2, H, W]``, pixels. Every vector that a codec writes into pictures of up to 512 pixels
-            is exact in it; those of resized pictures keep eleven bits.
+        motion: float32 ``[N, T, 2, H, W]``, pixels.
         residual: int16 ``[N, T, C, H, W]``.
         valid: bool ``[N, T]``.
     """
 
     image: npt.NDArray[np.uint8]
-    motion: npt.NDArray[np.float16]
+    motion: npt.NDArray[np.float32]
     residual: npt.NDArray[np.int16]
     valid: npt.NDArray[np.bool_]
 
@@ -76,16 +75,23 @@ class VideoArrays:
             self, image=self.image[place], motion=self.motion[place], residual=self.residual[place]
         )
 
+    def taken(self, places: Sequence[int]) -> VideoArrays:
+        """The groups of these numbers, in this order."""
+        rows = list(places)
+        if rows == list(range(len(self))):
+            return self
+        return VideoArrays(self.image[rows], self.motion[rows], self.residual[rows], self.valid[rows])
+
     def mirrored(self) -> VideoArrays:
         """Left and right exchanged; what moved to the right now moves to the left."""
-        motion = self.motion[..., ::-1] * np.array([-1.0, 1.0], np.float16)[:, None, None]
+        motion = self.motion[..., ::-1] * np.array([-1.0, 1.0], np.float32)[:, None, None]
         return dataclasses.replace(self, image=self.image[..., ::-1], motion=motion, residual=self.residual[..., ::-1])
 
     def sample(self, label: int) -> VideoSample:
         """As tensors; the given arrays are left alone."""
         return {
             "image": torch.from_numpy(np.divide(self.image, np.float32(255), dtype=np.float32)),
-            "motion": torch.from_numpy(np.ascontiguousarray(self.motion, dtype=np.float32)),
+            "motion": torch.from_numpy(self.motion.copy()),
             "residual": torch.from_numpy(np.divide(self.residual, np.float32(255), dtype=np.float32)),
             "valid": torch.from_numpy(self.valid.copy()),
             "label": torch.tensor(label),
@@ -119,24 +125,25 @@ def read_arrays(
     """
     if decoded:
         return _pictures(read_pictures(path, groups, steps, size), steps, 1 if residual == "luma" else 3)
-    found = read_video(path, colour=residual, accumulate=accumulate, groups=groups, size=size, predicted=steps)
-    pictures = found
-    if residual == "luma":  # a second pass for the colours of the I-frames only
-        pictures = read_video(path, colour="rgb", groups=groups, size=size, predicted=0)
-    return _stacked(found, np.stack([group.image for group in pictures]), steps)
+    found = read_video(
+        path, colour=residual, accumulate=accumulate, groups=groups, size=size, predicted=steps,
+        colours=residual == "luma",
+    )  # fmt: skip
+    return _stacked(found, steps)
 
 
 def _pictures(groups: Sequence[npt.NDArray[np.uint8]], steps: int, channels: int) -> VideoArrays:
     image = np.concatenate([group[np.minimum(np.arange(1 + steps), len(group) - 1)] for group in groups])
     number, size = len(image), image.shape[2:]
     nothing = np.zeros((number, 0), np.bool_)
-    motion, residual = np.zeros((number, 0, 2, *size), np.float16), np.zeros((number, 0, channels, *size), np.int16)
+    motion, residual = np.zeros((number, 0, 2, *size), np.float32), np.zeros((number, 0, channels, *size), np.int16)
     return VideoArrays(image, motion, residual, nothing)
 
 
-def _stacked(groups: Sequence[GroupOfPictures], image: npt.NDArray[np.uint8], steps: int) -> VideoArrays:
+def _stacked(groups: Sequence[GroupOfPictures], steps: int) -> VideoArrays:
+    image = np.stack([group.image if group.colours is None else group.colours for group in groups])
     channels, height, width = groups[0].image.shape
-    motion = np.zeros((len(groups), steps, 2, height, width), np.float16)
+    motion = np.zeros((len(groups), steps, 2, height, width), np.float32)
     residual = np.zeros((len(groups), steps, channels, height, width), np.int16)
     valid = np.zeros((len(groups), steps), np.bool_)
     for place, group in enumerate(groups):
@@ -247,14 +254,36 @@ class VideoDataset(Dataset[VideoSample], ABC):
         index %= len(self)
         rng = np.random.default_rng([self.seed, int(self._epoch), index]) if self.split == "train" else None
         # drawn first, so that their number does not depend on the file's length
-        place, draw = ((0.5, 0.5), 1.0) if rng is None else (rng.random(2), rng.random())
-        arrays = self.arrays(index, choose_groups(self.available(index), self.groups, rng))
-        if self.crop is not None:
-            height, width = self.crop
-            top, left = (
-                int(share * (whole - part + 1)) for share, whole, part in zip(place, self.size, self.crop, strict=True)
-            )
-            arrays = arrays.cropped(top, left, height, width)
+        place, draw = ([0.5, 0.5], 1.0) if rng is None else (rng.random(2).tolist(), rng.random())
+        arrays = self._cropped(self.arrays(index, choose_groups(self.available(index), self.groups, rng)), place)
         if draw < self.flip:
             arrays = arrays.mirrored()
         return arrays.sample(self.label(index))
+
+    def decode(self, index: int, decoded: bool) -> VideoSample:
+        """The first groups of a file, read from the file itself and not from a cache: what reading a video takes.
+
+        Args:
+            index: number of the sample.
+            decoded: all pictures as I-frames, see `read_arrays`; otherwise as the data set has it.
+
+        Raises:
+            VideoError: if the file cannot be read as it is.
+        """
+        wanted = range(self.groups)
+        arrays = read_arrays(
+            self.path(index), self.steps, groups=wanted, size=self.size, residual=self.residual,
+            accumulate=self.accumulate, decoded=decoded,
+        )  # fmt: skip
+        rows = 1 + self.steps if decoded else 1
+        last = len(arrays) // rows - 1
+        chosen = [min(group, last) * rows + row for group in wanted for row in range(rows)]
+        return self._cropped(arrays.taken(chosen), [0.5, 0.5]).sample(self.label(index))
+
+    def _cropped(self, arrays: VideoArrays, place: Sequence[float]) -> VideoArrays:
+        """A part of the pictures that lies at those shares of the room that it has."""
+        if self.crop is None:
+            return arrays
+        room = zip(place, self.size, self.crop, strict=True)
+        top, left = (int(share * (whole - part + 1)) for share, whole, part in room)
+        return arrays.cropped(top, left, *self.crop)

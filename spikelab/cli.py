@@ -86,6 +86,9 @@ COMMANDS = {
     ),
     "compare": Command(settings.Compare, "spikelab.report.compare:compare", "spikelab.report.text:comparison"),
     "info": Command(settings.Info, "spikelab.report.info:info", "spikelab.report.text:info"),
+    "bench video": Command(
+        settings_video.BenchVideo, "spikelab.report.bench_video:bench_video", "spikelab.report.bench_video:measured"
+    ),
     "bench train": Command(settings.Bench, "spikelab.report.bench:bench_training", "spikelab.report.text:bench", True),
 }
 

@@ -1,9 +1,9 @@
-"""Settings of the command that makes video files readable; see ``spikelab.settings``."""
+"""Settings of the commands for compressed video; see ``spikelab.settings``."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from spikelab.settings import _require
+from spikelab.settings import _check_device, _require
 
 
 @dataclass(frozen=True)
@@ -40,3 +40,33 @@ class DataTranscode:
             pixels = getattr(self, name)
             _require(pixels == 0 or 16 <= pixels <= 8190, name, pixels, "use 16 to 8190 pixels, or 0 for the old ones")
         _require(self.threads >= 1, "threads", self.threads, "use 1 or more")
+
+
+@dataclass(frozen=True)
+class BenchVideo:
+    """Speed and energy of a model of compressed video, beside the same model that sees all pictures decoded."""
+
+    run: str
+    """Folder of a trained run of the model compressed_video."""
+    split: str = "test"
+    """Part of its data set; files are read anew, past any cache."""
+    videos: int = 32
+    """How many videos, evenly spaced over the split."""
+    batch_size: int = 8
+    """Videos per forward pass."""
+    rounds: int = 5
+    """How often both have their turn; ratios are medians over the rounds."""
+    table: str = "45nm_float32"
+    """Named table of what operations cost, for the estimated energy."""
+    device: str = "cpu"
+    """Where the models run: cpu, cuda, cuda:N, mps; auto takes a GPU where there is one."""
+    threads: int = 1
+    """CPU threads; 0 leaves the choice to torch."""
+    json: str | None = None
+    """Write the figures to this file."""
+
+    def __post_init__(self) -> None:
+        for name in ("videos", "batch_size", "rounds"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
+        _require(self.threads >= 0, "threads", self.threads, "use 0 (torch's choice) or more")
+        _check_device(self.device)

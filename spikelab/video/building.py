@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ class Wanted:
     interpolation: Interpolation
     size: tuple[int, int] | None
     predicted: int | None
+    colours: bool = False
 
 
 class GroupBuilder:
@@ -40,8 +41,11 @@ class GroupBuilder:
     """
 
     def __init__(self, wanted: Wanted, index: int, place: int, frame: Any) -> None:
+        if wanted.size == (frame.height, frame.width):
+            wanted = replace(wanted, size=None)
         self.wanted, self.index, self.place = wanted, index, place
         self.image = pixels(frame, wanted.colour, wanted.size)
+        self.colours = pixels(frame, "rgb", wanted.size) if wanted.colours else None
         self.frames: list[PredictedFrame] = []
         self.interpolation = "integer"
         # the picture before; or, accumulated, what the motion makes of the I-frame
@@ -90,8 +94,10 @@ class GroupBuilder:
 
     def group(self) -> GroupOfPictures:
         """The group as far as it was read."""
-        accumulated = self.wanted.accumulate
-        return GroupOfPictures(self.index, self.place, self.image, self.frames, accumulated, self.interpolation)
+        accumulated, colours = self.wanted.accumulate, self.colours
+        return GroupOfPictures(
+            self.index, self.place, self.image, self.frames, accumulated, self.interpolation, colours
+        )
 
     def _choose(self, frame: Any, picture: npt.NDArray[np.uint8], vectors: MotionVectors, steps: int) -> int:
         """Settle the interpolation, and find the rounding flag of the P-frame if it needs one."""

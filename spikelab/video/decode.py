@@ -27,6 +27,9 @@ PICTURE_TYPES = {0: "P", 1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
 #: More pixels than this in a frame are taken for a broken header; it is that of 16k video.
 MOST_PIXELS = 15360 * 8640
 
+#: A container and its stream of video.
+Opened = tuple[Any, Any]
+
 _UNREADABLE = (av.FFmpegError, ValueError, EOFError, UnicodeDecodeError)
 
 
@@ -35,7 +38,7 @@ def remedy(path: str | os.PathLike[str]) -> str:
     return f"make one that is with: spikelab data transcode {path} --folder FOLDER"
 
 
-def open_video(path: str | os.PathLike[str]) -> tuple[Any, Any]:
+def open_video(path: str | os.PathLike[str]) -> Opened:
     """Open a file whatever its codec.
 
     Returns:
@@ -93,13 +96,16 @@ def check_vectors(path: str | os.PathLike[str], stream: Any) -> None:
         raise VideoError(f"{path}: FFmpeg gives no motion vectors of {codec}, only of {known}; {remedy(path)}")
 
 
-def decoded_frames(path: str | os.PathLike[str], threads: int = 1, vectors: bool = True) -> Generator[Any, None, None]:
+def decoded_frames(
+    path: str | os.PathLike[str], threads: int = 1, vectors: bool = True, opened: Opened | None = None
+) -> Generator[Any, None, None]:
     """Decode the frames of a file, in the order of display.
 
     Args:
         path: The file.
         threads: That share the slices of a frame, where the codec has slices; the frames are the same for any number.
         vectors: Whether to export motion vectors; a codec that has none is refused.
+        opened: The file as `open_video` gave it, not read from yet; it is closed at the end.
 
     Yields:
         `av.VideoFrame`s, each to be used before the next is asked for.
@@ -111,7 +117,7 @@ def decoded_frames(path: str | os.PathLike[str], threads: int = 1, vectors: bool
     Warns:
         VideoWarning: At the end, if a part of the file could not be decoded.
     """
-    container, stream = open_video(path)
+    container, stream = opened or open_video(path)
     with container:
         if vectors:
             check_vectors(path, stream)

@@ -91,6 +91,7 @@ class GroupOfPictures:
         predicted: The P-frames in order.
         accumulated: Whether motion and residual are against the I-frame, rather than the previous I- or P-frame.
         interpolation: How predictions read between pixels, "half" or "integer"; accumulated motion is whole pixels.
+        colours: uint8 [3, H, W], red, green and blue of the I-frame, where they were asked for beside its luma.
     """
 
     index: int
@@ -99,3 +100,4 @@ class GroupOfPictures:
     predicted: list[PredictedFrame]
     accumulated: bool
     interpolation: str
+    colours: npt.NDArray[np.uint8] | None = None

@@ -22,7 +22,15 @@ from typing import Any, Literal
 
 from spikelab.video.building import GroupBuilder, Interpolation, Wanted
 from spikelab.video.colour import Colour
-from spikelab.video.decode import PICTURE_TYPES, check_vectors, decoded_frames, open_video, remedy, video_info
+from spikelab.video.decode import (
+    PICTURE_TYPES,
+    Opened,
+    check_vectors,
+    decoded_frames,
+    open_video,
+    remedy,
+    video_info,
+)
 from spikelab.video.errors import VideoError, VideoWarning
 from spikelab.video.groups import GroupOfPictures, VideoInfo
 from spikelab.video.vectors import exported_vectors
@@ -46,6 +54,11 @@ class VideoReader:
         groups: Which groups to give, by their index; all if left out.
         predicted: How many P-frames of a group to give at most, the first ones; all if left out.
         threads: For decoding the slices of a frame. Results are the same for any number.
+        colours: Also give the I-frames in colour, where all else is of luma.
+
+    A group is in memory as a whole: each P-frame with its motion and residual, 8 bytes a pixel with luma or 10 in
+    colour when accumulated, so limit `predicted` where groups are long. Pictures lie as they are stored: a container's
+    note to turn them when they are shown is not followed.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -64,6 +77,7 @@ class VideoReader:
         groups: Collection[int] | None = None,
         predicted: int | None = None,
         threads: int = 1,
+        colours: bool = False,
     ) -> None:
         for name, value in (("colour", colour), ("interpolation", interpolation), ("b_frames", b_frames)):
             if value not in _CHOICES[name]:
@@ -74,16 +88,20 @@ class VideoReader:
             raise VideoError(f"{path}: predicted = {predicted}: use 0 or more, or None for all")
         if threads < 1:
             raise VideoError(f"{path}: threads = {threads}: use 1 or more")
-        container, stream = open_video(path)
-        with container:
-            check_vectors(path, stream)
+        self._passes: weakref.WeakSet[Generator[GroupOfPictures, None, None]] = weakref.WeakSet()
+        # the first pass goes on with it: to open a short file takes longer than to decode it
+        self._opened: Opened | None = open_video(path)
+        try:
+            check_vectors(path, self._opened[1])
+        except VideoError:
+            self.close()
+            raise
         self.path = path
         self.b_frames = b_frames
         self.groups = None if groups is None else frozenset(groups)
         self.threads = threads
-        self._wanted = Wanted(colour, accumulate, interpolation, size, predicted)
+        self._wanted = Wanted(colour, accumulate, interpolation, size, predicted, colours)
         self._info: VideoInfo | None = None
-        self._passes: weakref.WeakSet[Generator[GroupOfPictures, None, None]] = weakref.WeakSet()
 
     @property
     def info(self) -> VideoInfo:
@@ -103,6 +121,9 @@ class VideoReader:
         for each in list(self._passes):
             each.close()
         self._passes.clear()
+        if self._opened is not None:
+            self._opened[0].close()
+            self._opened = None
 
     def __iter__(self) -> Iterator[GroupOfPictures]:
         """Give the groups in order.
@@ -113,17 +134,18 @@ class VideoReader:
         Warns:
             VideoWarning: If a part of the file cannot be read, or lies before its first I-frame.
         """
-        groups = self._groups()
+        opened, self._opened = self._opened, None
+        groups = self._groups(opened)
         self._passes.add(groups)
         return groups
 
-    def _groups(self) -> Generator[GroupOfPictures, None, None]:
+    def _groups(self, opened: Opened | None) -> Generator[GroupOfPictures, None, None]:
         last = max(self.groups, default=-1) if self.groups is not None else None
         building: GroupBuilder | None = None
         index = -1
         early = p_frames = vectors = 0
         steps = 0
-        with closing(decoded_frames(self.path, self.threads)) as frames:
+        with closing(decoded_frames(self.path, self.threads, opened=opened)) as frames:
             for place, frame in enumerate(frames):
                 kind = PICTURE_TYPES[int(frame.pict_type)]
                 if kind == "B":

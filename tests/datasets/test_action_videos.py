@@ -312,7 +312,7 @@ def test_training_chooses_anew_in_every_epoch_and_by_the_seed(folders, tmp_path)
 
 def test_mirror_image_negates_horizontal_motion_only():
     rng = np.random.default_rng(0)
-    motion = rng.integers(-9, 9, (1, 2, 2, 4, 6)).astype(np.float16)
+    motion = rng.integers(-9, 9, (1, 2, 2, 4, 6)).astype(np.float32)
     image, residual = rng.integers(0, 255, (1, 3, 4, 6), np.uint8), rng.integers(-255, 255, (1, 2, 1, 4, 6), np.int16)
     mirrored = VideoArrays(image, motion, residual, np.ones((1, 2), bool)).mirrored()
     assert np.array_equal(mirrored.image, image[..., ::-1])
