@@ -56,6 +56,8 @@ def bench_video(settings: BenchVideo) -> dict[str, Any]:
     run = load_run(settings.run, device=device)
     models = {"compressed": _compressed(run), "decoded": _decoded(run).to(device).eval()}
     name, dataset = open_evaluation_data(run, EvaluationData(split=settings.split))
+    if not isinstance(dataset, VideoDataset):
+        raise ValueError(f"{name}: is no data set of video files, so that reading cannot be measured")
     places = np.unique(np.linspace(0, len(dataset) - 1, settings.videos).round().astype(int)).tolist()
     rounds: list[dict[str, tuple[float, float]]] = []
     batches: dict[str, list[dict[str, Tensor]]] = {}
