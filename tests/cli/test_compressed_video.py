@@ -111,3 +111,32 @@ def test_accuracy_in_integers(trained, tmp_path):
     figures = report(tmp_path, "quantise", trained, "--widths=8")
     assert figures["real"]["accuracy"] > 0.9
     assert figures["bits"]["8"]["figures"]["accuracy"] > 0.9
+
+
+@pytest.mark.shared
+def test_fine_tuned_on_real_clips_from_files_to_pictures(shared, tmp_path):
+    """Two classes of whatever clips there are, from a run on other clips."""
+    clips = [p for p in sorted((shared / "data" / "video_clips").iterdir()) if p.suffix in (".avi", ".mp4", ".mkv")]
+    for split in ("train", "val", "test"):
+        for place, path in enumerate(clips):
+            folder = tmp_path / "clips" / split / ("even", "odd")[place % 2]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / path.name).symlink_to(path)
+    options = {"cache": tmp_path / "cache", "groups": 2, "kept": 2, "steps": 4, "crop": "[56,80]", "size": "[64,96]"}
+    data = {f"data.options.{name}": value for name, value in options.items()}
+    first = tmp_path / "first"
+    made = {"data.name": "moving_shapes", "data.options.height": 32, "data.options.width": 32, "data.options.frames": 5}
+    made |= {"data.options.samples": 8, "data.options.cache": tmp_path / "cache"}
+    common = {"data.batch_size": 4, "epochs": 1}
+    assert main(words(first, **{**common, **made})) == 0
+    run = tmp_path / "run"
+    onwards = {"initialise_from": first, "initialise_skip": "[classify]", "data.name": "action_videos"}
+    given = {**common, **onwards, **data, "data.options.folder": tmp_path / "clips"}
+    assert main([word for word in words(run, **given) if "samples" not in word]) == 0
+    figures = report(tmp_path, "predict", run, "--device=cpu", "--count=0", "--scale=1")
+    assert len(figures["files"]) == len(clips)
+    assert {sample["label"] for sample in figures["samples"]} == {"even", "odd"}
+    for name in figures["files"]:
+        picture = np.asarray(Image.open(name))
+        assert picture.shape[0] > 2 * 56
+        assert len(np.unique(picture)) > 20
