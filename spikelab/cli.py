@@ -194,7 +194,9 @@ def _parse(name: str, command: Command, words: list[str]) -> Any:
 
     # Attribute docstrings become the help. A settings file may hold values only, never the name of a class to build.
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True, instantiate_subclass_spec_in_any=False)
-    words = _with_lists(command.settings, _files_first([_renamed(_underscored(word), command) for word in words]))
+    words = [_renamed(_underscored(word), command) for word in words]
+    _check_repeated(command.settings, words)
+    words = _with_lists(command.settings, _files_first(words))
     words = _with_settings_of_resumed(name, words)
     positional = [
         entry.name
@@ -242,6 +244,14 @@ def _renamed(word: str, command: Command) -> str:
         if meant in names and word.partition("=")[0] == given:
             return f"--{meant}" + word[len(given) :]
     return word
+
+
+def _check_repeated(settings_type: type, words: list[str]) -> None:
+    """Refuse a list that is given in parts, of which only the last would count; of other options the last word wins."""
+    keys = [word.partition("=")[0] for word in words if word.startswith("--")]
+    for key in dict.fromkeys(keys):
+        if keys.count(key) > 1 and _list_type(settings_type, key[2:].split(".")) is not None:
+            raise UsageError(f"{key} is given {keys.count(key)} times; give all at once: {key} A,B")
 
 
 def _files_first(words: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from spikelab import registry
+from spikelab.learn.options import checked_options
 from spikelab.learn.rules.rule import LearningRule
 from spikelab.learn.task import Task
 from spikelab.settings import Loss, Rule, Train
@@ -25,9 +26,7 @@ def build_dataset(name: str, split: str, options: Mapping[str, Any]) -> Any:
         ValueError: If it has no such option or refuses a value, or has no such split.
     """
     dataset_type = registry.load("datasets", name)
-    known = [key for key in inspect.signature(dataset_type).parameters if key != "split"]
-    _check_options(options, known, f"data set {name!r}")
-    return dataset_type(split, **options)
+    return dataset_type(split, **checked_options(dataset_type, options, f"data set {name!r}", own=["split"]))
 
 
 def build_model(name: str, options: Mapping[str, Any]) -> nn.Module:
@@ -41,7 +40,7 @@ def build_model(name: str, options: Mapping[str, Any]) -> nn.Module:
         UnknownNameError: If there is no such model.
         ValueError: If it has no such option, lacks a required one, or refuses a value.
     """
-    check_model_options(name, options)
+    options = check_model_options(name, options)
     model_type = registry.load("models", name)
     parameters = inspect.signature(model_type).parameters
     required = [key for key, parameter in parameters.items() if parameter.default is parameter.empty]
@@ -51,15 +50,14 @@ def build_model(name: str, options: Mapping[str, Any]) -> nn.Module:
     return model_type(**options)
 
 
-def check_model_options(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse a model that is not registered, or an option that it does not have.
+def check_model_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as the model takes them; see `checked_options`.
 
     Raises:
         UnknownNameError: If there is no such model.
-        ValueError: If it has no such option; the message lists those it has.
+        ValueError: If it has no such option, or takes another type of value.
     """
-    model_type = registry.load("models", name)
-    _check_options(options, list(inspect.signature(model_type).parameters), f"model {name!r}")
+    return checked_options(registry.load("models", name), options, f"model {name!r}")
 
 
 def transform_model(model: nn.Module, settings: Train, sample_shapes: Mapping[str, Any]) -> None:
@@ -98,10 +96,10 @@ def build_rule(
         ValueError: If it has no such option, refuses a value, or cannot train this model or task.
     """
     rule_type = registry.load("rules", settings.name)
-    known = [key for key in inspect.signature(rule_type).parameters if key not in ("model", "task", "sample_shapes")]
-    _check_options(settings.options, known, f"rule {settings.name!r}")
+    own = ("model", "task", "sample_shapes")
+    options = checked_options(rule_type, settings.options, f"rule {settings.name!r}", own)
     try:
-        rule: LearningRule = rule_type(model, task, sample_shapes, **settings.options)
+        rule: LearningRule = rule_type(model, task, sample_shapes, **options)
     except (TypeError, ValueError) as error:
         raise type(error)(f"rule {settings.name!r}: {error}") from error
     return rule.to(next(model.parameters()).device)
@@ -130,9 +128,3 @@ def options_from_data(name: str, dataset: Any, options: Mapping[str, Any]) -> di
         if key in options and options[key] != value:
             raise ValueError(f"model {name!r}: {key} = {options[key]!r}, and the data set has {value!r}; leave it out")
     return {**options, **derived}
-
-
-def _check_options(options: Mapping[str, Any], known: list[str], what: str) -> None:
-    for key in options:
-        if key not in known:
-            raise ValueError(f"{what} has no option {key!r}; {registry.suggestion(key, known)}")
