@@ -2,7 +2,7 @@
 
 Adding a model, a data set, a neuron or a task is its own file plus one line here. Nothing is imported before it is
 asked for, and only what stands in these tables can be reached from a settings file: a name that is read from disk can
-therefore never import, let alone run, anything else.
+therefore never import, let alone run, anything else. A program adds its own with `register`.
 """
 
 import difflib
@@ -188,6 +188,20 @@ TABLES: dict[str, dict[str, str]] = {
     },
 }
 
+#: What the literature calls things that stand in a table under another name.
+SYNONYMS = {
+    "backprop": "bptt",
+    "backpropagation": "bptt",
+    "bp": "bptt",
+    "dfa": "direct_feedback",
+    "drtp": "target_projection",
+    "fa": "feedback_alignment",
+    "agem": "a_gem",
+    "naive": "sequential",
+    "multitask": "joint",
+    "fine_tuning": "sequential",
+}
+
 
 class UnknownNameError(KeyError):
     """A name that stands in no table; the message lists the known ones and the closest."""
@@ -198,8 +212,28 @@ class UnknownNameError(KeyError):
 
 def suggestion(name: str, known: list[str]) -> str:
     """The tail of an error message about a mistyped name: the closest known name if there is one, then all of them."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    meant = SYNONYMS.get(name.lower())
+    close = [meant] if meant in known else difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return (f"did you mean {close[0]!r}? " if close else "") + f"Known: {', '.join(sorted(known))}"
+
+
+def register(kind: str, name: str, place: str) -> None:
+    """Give a name to something of your own, for this process; call it before the name is used.
+
+    Args:
+        kind: A key of `TABLES`, such as "rules".
+        name: A name that is not taken.
+        place: Where it is, "module:attribute"; nothing is imported yet.
+
+    Raises:
+        UnknownNameError: If there is no such kind.
+        ValueError: If the name is taken by something else, or the place is not of that form.
+    """
+    if place.count(":") != 1 or not all(part.isidentifier() for part in place.replace(":", ".").split(".")):
+        raise ValueError(f"{kind}: {name!r}: {place!r} is no place; write module:attribute, such as my_rules:MyRule")
+    if name in names(kind) and TABLES[kind][name] != place:
+        raise ValueError(f"{kind}: {name!r} is taken by {TABLES[kind][name]}; choose another name")
+    TABLES[kind][name] = place
 
 
 def names(kind: str) -> list[str]:

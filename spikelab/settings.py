@@ -329,8 +329,10 @@ class DataCheck(DataMake):
 
 @dataclass(frozen=True)
 class Info:
-    """Show versions, back ends, devices, threads and cache folders."""
+    """Show versions, back ends, devices, threads, cache folders and all registered names; or what stands behind one."""
 
+    about: str | None = None
+    """Name of a model, data set, learning rule, method, ...: shows its options, their defaults and what they mean."""
     json: str | None = None
     """Write the same to this file."""
 

@@ -7,11 +7,18 @@ from typing import Any
 
 from spikelab import registry
 from spikelab.learn.environment import devices, threads, versions
+from spikelab.report.about import about
 from spikelab.settings import Info
 
 
 def info(settings: Info) -> dict[str, Any]:
-    """Versions, back ends, devices, threads, cache folders and registered names."""
+    """Versions, back ends, devices, threads, cache folders and registered names; or `about` one name.
+
+    Raises:
+        UnknownNameError: If nothing is registered under that name.
+    """
+    if settings.about is not None:
+        return {"about": about(settings.about)}
     root = Path(os.environ.get("SPIKELAB_CACHE") or Path.home() / ".cache" / "spikelab").expanduser()
     return {
         "versions": versions(),

@@ -100,7 +100,11 @@ def data(figures: Figures) -> str:
 
 
 def info(figures: Figures) -> str:
-    """Versions, back ends, devices, threads, folders and registered names."""
+    """Versions, back ends, devices, threads, folders and registered names; or what is known of one."""
+    if "about" in figures:
+        from spikelab.report.about import shown
+
+        return shown(figures["about"])
     return _tree(figures)
 
 
