@@ -122,7 +122,7 @@ def options_from_data(name: str, dataset: Any, options: Mapping[str, Any]) -> di
     except (AttributeError, KeyError) as error:
         raise ValueError(
             f"model {name!r} does not fit the data set, a {type(dataset).__name__}: it takes its options from what "
-            f"that lacks ({error}); choose another --model.name or --data.name"
+            f"that lacks ({error}); choose another model or data set"
         ) from error
     for key, value in derived.items():
         if key in options and options[key] != value:

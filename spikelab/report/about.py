@@ -45,11 +45,12 @@ def _described(kind: str, name: str) -> dict[str, Any]:
     place = registry.TABLES[kind][name]
     if isinstance(thing, NeuronSpec):
         known = {
-            each.name: {"default": f"{each.default} {each.unit}", "what": each.meaning} for each in thing.parameters
+            each.name: {"default": f"{each.default:g} {each.unit}".removesuffix(" 1"), "what": each.meaning}
+            for each in thing.parameters
         }
         return {"summary": f"{thing.title} ({thing.source})", "options": known, "is": place}
     parsed = docstring_parser.parse(inspect.getdoc(thing) or "")
-    told = {}
+    told: dict[str, str] = {}
     # a subclass explains what it adds
     for each in reversed(inspect.getmro(thing) if inspect.isclass(thing) else (thing,)):
         params = docstring_parser.parse(inspect.cleandoc(each.__doc__ or "")).params
