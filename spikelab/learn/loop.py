@@ -22,6 +22,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
+from spikelab.io.atomic import write_json_atomically
 from spikelab.io.stop_request import StopRequest
 from spikelab.learn.distributed import Processes
 from spikelab.learn.evaluate import evaluate
@@ -67,7 +68,8 @@ def fit(
         rule: Makes gradients of a batch; backpropagation through time if left out.
 
     Returns:
-        `epochs`, `steps`, `parameters`, the `best` validation (its epoch and figures), and the seconds taken.
+        `epochs`, `steps`, `parameters`, the `best` validation (its epoch and figures), and the `seconds` taken, those
+        before a resumption included.
 
     Raises:
         DivergedError: If loss, gradient or weights stop being finite; the last good checkpoint stays.
@@ -77,13 +79,14 @@ def fit(
     rule = rule or BPTT(model, task, training.sample_shapes)
     session = Session(model, task, optimiser, scheduler, settings, folder, processes or Processes(), rule)
     session.sample_shapes = training.sample_shapes
+    clock = _Clock(session)
     if folder.last.exists():
         session.restore()
+        clock.go_on()
         if session.processes.is_main:
             logger.info("%s: going on from step %d", folder.path, session.progress.step)
     progress = session.progress
     network = session.processes.wrap(model)
-    started = time.perf_counter()
     with _open_log(session) as log, StopRequest() as stop:
         while not session.complete:
             model.train()
@@ -93,12 +96,15 @@ def fit(
                     _log(log, session, "train", figures)
                 if stopping:
                     session.save(required=True)
+                    clock.note()
                     raise TrainingInterrupted(_how_to_go_on(session))
                 if settings.checkpoint_every and progress.step % settings.checkpoint_every == 0:
                     session.save()
+                    clock.note()
             _finish_epoch(session, validation, log)
             stopping = _agreed(session, stop.requested)
             session.save(required=stopping or session.complete)
+            clock.note()
             if stopping and not session.complete:
                 raise TrainingInterrupted(_how_to_go_on(session))
     return {
@@ -107,7 +113,7 @@ def fit(
         "steps": progress.step,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "best": {"epoch": progress.best.epoch, **(progress.best_figures or {})},
-        "seconds": round(time.perf_counter() - started, 3),
+        "seconds": round(clock.seconds, 3),
     }
 
 
@@ -160,6 +166,35 @@ def train_step(session: Session, network: nn.Module, batch: Batch, stop: bool = 
     progress.loss_weight += weight_sum
     figures = {"loss": loss_sum / max(weight_sum, _TINY), "gradient_norm": norm.item(), "learning_rate": rate}
     return figures, stops > 0
+
+
+class _Clock:
+    """Seconds of a run over all its starts.
+
+    They lie in the folder's record: a checkpoint and the log are to be the same bits however often a run was stopped.
+    What was not checkpointed before a kill does not count, nor does what came before records had them.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._earlier, self._started = session, 0.0, time.perf_counter()
+
+    def go_on(self) -> None:
+        """Start from what the record says that earlier pieces took."""
+        self._earlier = float(self._session.folder.read_record().get("seconds", 0.0))
+
+    @property
+    def seconds(self) -> float:
+        return self._earlier + time.perf_counter() - self._started
+
+    def note(self) -> None:
+        """Keep what was taken so far."""
+        folder = self._session.folder
+        if not self._session.processes.is_main:
+            return
+        try:
+            write_json_atomically(folder.record, folder.read_record() | {"seconds": round(self.seconds, 3)})
+        except OSError as error:
+            logger.warning("cannot write %s (%s): training goes on", folder.record, error.strerror or error)
 
 
 def _finish_epoch(session: Session, validation: EvaluationBatches, log: RunLog | None) -> None:

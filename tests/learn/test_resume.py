@@ -263,3 +263,32 @@ def train_until_stopped(folder: Path, **changes) -> None:
             train(settings_for(folder, **changes))
     finally:
         loop.train_step = step
+
+
+def test_seconds_add_up_over_the_pieces_of_a_run(tmp_path, monkeypatch):
+    import spikelab.learn.loop as loop
+
+    steps, step = [], loop.train_step
+
+    def train_step(*arguments):
+        steps.append(1)
+        time.sleep(0.02)
+        return step(*arguments[:-1], len(steps) in (5, 9))  # stopped after these
+
+    monkeypatch.setattr(loop, "train_step", train_step)
+    with pytest.raises(TrainingInterrupted):
+        train(settings_for(tmp_path / "run", epochs=2, checkpoint_every=0))
+    record = RunFolder(tmp_path / "run").record
+    first = json.loads(record.read_text())["seconds"]
+    assert first >= 5 * 0.02
+    # a record of a version that had no seconds: what is known counts
+    record.write_text(
+        json.dumps({key: value for key, value in json.loads(record.read_text()).items() if key != "seconds"})
+    )
+    with pytest.raises(TrainingInterrupted):
+        train(resume_settings(tmp_path / "run"))
+    second = json.loads(record.read_text())["seconds"]
+    assert second >= 4 * 0.02
+    result = train(resume_settings(tmp_path / "run"))
+    assert result["seconds"] >= second + 3 * 0.02
+    assert json.loads(record.read_text())["result"]["seconds"] == result["seconds"]
