@@ -40,12 +40,12 @@ class TrainingBatches:
         length = _length(dataset, data.train_split)
         if length < data.batch_size:
             raise ValueError(
-                f"data.batch_size = {data.batch_size}: the split {data.train_split!r} has only {length} samples; "
+                f"batch_size = {data.batch_size}: the split {data.train_split!r} has only {length} samples; "
                 f"use {length} or less"
             )
         if data.batch_size % processes.world_size:
             raise ValueError(
-                f"data.batch_size = {data.batch_size}: must be a multiple of the {processes.world_size} processes"
+                f"batch_size = {data.batch_size}: must be a multiple of the {processes.world_size} processes"
             )
         self.steps_per_epoch = length // data.batch_size
         # One sample tells the sizes; it is what a checkpoint later says that the model was made for.
