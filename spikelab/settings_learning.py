@@ -10,7 +10,8 @@ class Learn:
     """Train a model with a learning rule, over several seeds, beside backpropagation and frozen features."""
 
     folder: str = "runs/learn"
-    """Folder for the runs, the table and the curves; complete runs in it are not repeated, stopped ones go on."""
+    """Folder for the runs, the table and the curves; complete runs in it are not repeated, stopped ones go on. Given
+    again, everything but seeds and compare must be as before."""
     rule: str = "lls"
     """Registered learning rule; `spikelab info` lists them."""
     rule_options: dict[str, Option] = field(default_factory=dict)

@@ -5,22 +5,31 @@ from __future__ import annotations
 import logging
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from spikelab import registry
 from spikelab.io.atomic import write_bytes_atomically, write_json_atomically
+from spikelab.io.settings_file import to_dict
+from spikelab.learn.build import build_dataset, options_from_data
+from spikelab.learn.distributed import pick_device
 from spikelab.learn.evaluate import evaluate_run
 from spikelab.learn.interrupt import TrainingInterrupted
 from spikelab.learn.logs import read_log
+from spikelab.learn.precision import choose_precision
 from spikelab.learn.rule_costs import rule_costs
-from spikelab.learn.run_folder import RunFolder
-from spikelab.learn.train import train
+from spikelab.learn.run_folder import RunError, RunFolder
+from spikelab.learn.train import _refuse_changes, train
+from spikelab.report.result_folder import keep_settings, refuse_other_settings
 from spikelab.report.tables import percent, render
 from spikelab.settings import Data, Evaluate, EvaluationData, Model, Rule, Train
 from spikelab.settings_learning import Learn
 
 logger = logging.getLogger(__name__)
+
+# What may differ when a folder is used again: runs of other seeds and rules are added, those that are there stay.
+_FREE = ("folder", "seeds", "compare", "device", "threads", "json")
 
 
 def learn(settings: Learn) -> dict[str, Any]:
@@ -30,17 +39,23 @@ def learn(settings: Learn) -> dict[str, Any]:
         settings: Rules, data, model, seeds and budget.
 
     Returns:
-        `runs`: an entry a run (rule, seed, accuracy, seconds, folder); `summary`: for each rule mean and spread of the
-        accuracy over seeds, `signal_operations` and `kept_bytes` (see `rule_costs`); `files`: what was written.
+        `settings`; `runs`: an entry a run (rule, seed, accuracy, seconds, folder); `summary`: for each rule mean and
+        spread of the accuracy over seeds, `signal_operations` and `kept_bytes` (see `rule_costs`); `files`: what was
+        written.
 
     Raises:
-        ValueError: If a rule is unknown, or does not take the model or the data; before anything is trained.
+        ValueError: If a rule or the split is unknown, a rule does not take the model or the data, or the folder is a
+            file; before anything is trained.
+        RunError: If the folder, or a run in it, was begun with other settings; before anything is trained.
         TrainingInterrupted: After Ctrl-C or SIGTERM; the same command again goes on.
     """
+    refuse_other_settings(settings, _FREE)
     rules = [settings.rule, *(each for each in settings.compare if each != settings.rule)]
-    for rule in rules:
-        registry.load("rules", rule)
+    _warn_of_optimiser(settings, rules)
+    build_dataset(settings.data, settings.split, settings.data_options)
+    _refuse_other_runs([_training(settings, rule, seed) for seed in settings.seeds for rule in rules])
     costs = {rule: rule_costs(_training(settings, rule, settings.seeds[0])) for rule in rules}
+    keep_settings(settings)
     runs = []
     for seed in settings.seeds:
         for rule in rules:
@@ -61,6 +76,7 @@ def learn(settings: Learn) -> dict[str, Any]:
         "data": f"{settings.data}/{settings.split}",
         "epochs": settings.epochs,
         "seeds": list(settings.seeds),
+        "settings": to_dict(settings),
         "summary": {rule: _summary(runs, rule) | costs[rule] for rule in rules},
         "runs": runs,
         "files": [str(folder / name) for name in ("learning.json", "learning.md", "curves.png")],
@@ -102,20 +118,57 @@ def draw(runs: Mapping[str, Sequence[RunFolder]], folder: Path) -> None:
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     for place, (rule, folders) in enumerate(runs.items()):
-        for seed, run in enumerate(folders):
+        for place_of_seed, run in enumerate(folders):
             lines = [line for line in read_log(run.log, "validation") if line["accuracy"] is not None]
             epochs = [line["epoch"] for line in lines]
             style: dict[str, Any] = {"color": f"C{place}", "marker": "o", "markersize": 3}
-            style |= {"label": rule if seed == 0 else None, "alpha": 0.8, "linewidth": 1}
+            style |= {"label": None if place_of_seed else rule, "alpha": 0.8, "linewidth": 1}
             loss.plot(epochs, [line["train_loss"] for line in lines], **style)
             accuracy.plot(epochs, [100 * line["accuracy"] for line in lines], **style)
-    loss.set(xlabel="epoch", ylabel="loss", title="Training, of the readout", ylim=(0, None))
-    accuracy.set(xlabel="epoch", ylabel="percent", title="Accuracy in validation")
-    figure.legend(*accuracy.get_legend_handles_labels(), frameon=False, loc="outside right upper")
+    loss.set(xlabel="epoch", ylabel="loss", title="Training, of the readout")
+    loss.set_ylim(0, 1.05 * loss.get_ylim()[1])  # a single point would lie on the upper border
+    accuracy.set(xlabel="epoch", ylabel="accuracy, %", title="Accuracy in validation")
+    legend = figure.legend(*accuracy.get_legend_handles_labels(), frameon=False, loc="outside right upper")
+    if any(len(folders) > 1 for folders in runs.values()):
+        legend.set_title("rule, a line\nfor each seed")
     for axes in (loss, accuracy):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if axes.get_xlim()[1] - axes.get_xlim()[0] < 1:  # one epoch
+            axes.set_xlim(0.5, 1.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(folder / "curves.png", dpi=110)
+
+
+def _warn_of_optimiser(settings: Learn, rules: Sequence[str]) -> None:
+    """Say which rules lose by the optimiser, which is the same for all."""
+    others = [repr(rule) for rule in rules if not registry.load("rules", rule).descends]
+    if others and settings.optimiser.name != "sgd":
+        logger.warning(
+            "rule %s descends no loss: the size of its changes matters, and %s divides by it; use --optimiser.name sgd",
+            *(", ".join(others), settings.optimiser.name),
+        )
+
+
+def _refuse_other_runs(trainings: Sequence[Train]) -> None:
+    """Make sure that the runs that are there can be used, or gone on with.
+
+    Raises:
+        RunError: If one was begun with other settings.
+    """
+    begun = [(training, RunFolder(training.folder)) for training in trainings]
+    begun = [(training, run) for training, run in begun if run.exists()]
+    if not begun:
+        return
+    # `train` completes settings by what data and device tell, and compares them after that
+    first = begun[0][0]
+    dataset = build_dataset(first.data.name, first.data.train_split, first.data.options)
+    model = replace(first.model, options=options_from_data(first.model.name, dataset, first.model.options))
+    precision = choose_precision(first.precision, pick_device(first.device))
+    for training, run in begun:
+        try:
+            _refuse_changes(run.read_settings(), replace(training, model=model, precision=precision), run)
+        except RunError as error:
+            raise RunError(f"{str(error).rpartition('; ')[0]}; choose another --folder") from error
 
 
 def _training(settings: Learn, rule: str, seed: int) -> Train:
