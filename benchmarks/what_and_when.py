@@ -135,20 +135,21 @@ def report(figures: Mapping[str, Any]) -> str:
         ]
         lines.append(render(header, rows, markdown=True) + "\n")
         if "sweep" in section:
-            pairs = np.array(section["sweep"]["r_each"])
-            told = ", ".join(f"{a:.3f} and {b:.3f}" for a, b in pairs)
+            each = section["sweep"]["r_each"]
+            told = ", ".join(f"{a:.3f} and {b:.3f}" for a, b in zip(each["A"], each["B"], strict=True))
             lines.append(f"Amplitude against probability over 11 levels, r for A and B of each seed: {told}.\n")
         if "geometry" in section:
             found = section["geometry"]
+            cosine, overlap = found["cosine_shuffled"], found["overlap_shuffled"]
+            probability, latency = found["orders_probability"], found["orders_latency"]
             lines.append(
-                f"What against when: |cosine| {found['cosine']:.3f}, shuffled {found['cosine_shuffled'][0]:.3f} (95 % "
-                f"below {found['cosine_shuffled'][1]:.3f}; above that in {found['cosine_above_shuffled']} of "
+                f"What against when: |cosine| {found['cosine']:.3f}, shuffled {cosine['mean']:.3f} (95 % below "
+                f"{cosine['percentile_95']:.3f}; above that in {found['cosine_above_shuffled']} of "
                 f"{len(section['seeds'])} seeds). Share of the variation of what inside the subspace of when: "
-                f"{found['overlap']:.3f}, shuffled {found['overlap_shuffled'][0]:.3f} (95 % below "
-                f"{found['overlap_shuffled'][1]:.3f}; above that in {found['overlap_above_shuffled']}). Component 1 "
-                f"orders probability with |r| = {found['orders_probability'][0]:.2f} (latency "
-                f"{found['orders_latency'][0]:.2f}), component 2 latency with {found['orders_latency'][1]:.2f} "
-                f"(probability {found['orders_probability'][1]:.2f}).\n"
+                f"{found['overlap']:.3f}, shuffled {overlap['mean']:.3f} (95 % below {overlap['percentile_95']:.3f}; "
+                f"above that in {found['overlap_above_shuffled']}). Component 1 orders probability with |r| = "
+                f"{probability['component_1']:.2f} (latency {latency['component_1']:.2f}), component 2 latency with "
+                f"{latency['component_2']:.2f} (probability {probability['component_2']:.2f}).\n"
             )
     if figures.get("speed"):
         names = [name for name in figures["speed"][0] if name != "neurons"]

@@ -68,7 +68,8 @@ class WhatWhen:
     geometry: bool = True
     """Whether to compare the readouts of twenty conditions with shuffled ones."""
     folder: str = "runs/what_and_when"
-    """Where finished parts, the figures and the pictures go; parts that are there already are not run again."""
+    """Where finished parts, the figures and the pictures go; parts that are there already are not run again. Given
+    again, everything but seeds and rules must be as before."""
     report: bool = True
     """Whether to draw the pictures."""
     json: str | None = None
@@ -76,6 +77,8 @@ class WhatWhen:
 
     def __post_init__(self) -> None:
         _require(bool(self.rules), "rules", self.rules, "name at least one")
+        _require(len(set(self.rules)) == len(self.rules), "rules", self.rules, "each rule once")
         _require(bool(self.seeds) and min(self.seeds) >= 0, "seeds", self.seeds, "name at least one, 0 or more")
+        _require(len(set(self.seeds)) == len(self.seeds), "seeds", self.seeds, "each seed once")
         _require(self.trials >= 1, "trials", self.trials, "use 1 or more")
         _require(self.sweep >= 0, "sweep", self.sweep, "use 0 (none) or more")

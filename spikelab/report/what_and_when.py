@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from spikelab.io.atomic import write_json_atomically
+from spikelab.io.settings_file import to_dict
+from spikelab.report.result_folder import keep_settings, refuse_other_settings
 from spikelab.report.tables import render
 from spikelab.settings_simulation import WhatWhen
 from spikelab.sim.turns import SimulationInterrupted
@@ -27,37 +29,52 @@ from spikelab.sim.what_and_when import (
     run_experiment,
 )
 
+# What may differ when a folder is used again: parts of other seeds and rules are added, those that are there stay.
+_FREE = ("folder", "seeds", "rules", "report", "json")
+
+# Measures of the geometry -> names of their numbers, where there are several.
+_CONTROL, _COMPONENTS = ("mean", "percentile_95"), ("component_1", "component_2")
+_GEOMETRY = {
+    "cosine": (),
+    "cosine_shuffled": _CONTROL,
+    "overlap": (),
+    "overlap_shuffled": _CONTROL,
+    "orders_probability": _COMPONENTS,
+    "orders_latency": _COMPONENTS,
+}
+
 
 def whatwhen(settings: WhatWhen) -> dict[str, Any]:
     """Runs the experiment, or what of it is not in the folder yet.
 
     Returns:
-        `neurons`; `rules`: rule -> `at_end`, the mean error of each block's last test over seeds, `at_end_each` and
-        `course`; `switches`: what changed before each block; `sweep`: correlations of each seed; `geometry`: means over
-        seeds, with the control; `seconds`; `files`.
+        What `summary` returns; `settings`; `seconds`; `files`.
 
     Raises:
-        ValueError: for an unknown rule or a number that is not allowed.
+        ValueError: for an unknown rule, a number that is not allowed, or a folder that is a file.
+        RunError: if the folder was begun with other settings.
         SimulationInterrupted: on Ctrl-C; finished parts are kept in the folder.
     """
+    refuse_other_settings(settings, _FREE)
     experiment = experiment_of(settings)
+    keep_settings(settings)
     folder = Path(settings.folder)
     (folder / "parts").mkdir(parents=True, exist_ok=True)
     begun = time.perf_counter()
-    with tqdm(total=experiment.trials, unit="trial") as bar:
+    with tqdm(total=experiment.trials, unit="trial", disable=None) as bar:
         try:
             found = run_experiment(experiment, folder / "parts", bar.update)
         except KeyboardInterrupt:
             raise SimulationInterrupted(
                 f"stopped; {folder / 'parts'} holds what was finished: the same command goes on"
             ) from None
-    figures = summary(experiment, found) | {"seconds": time.perf_counter() - begun, "files": []}
-    write_json_atomically(folder / "figures.json", figures)
-    figures["files"].append(str(folder / "figures.json"))
+    figures = summary(experiment, found) | {"settings": to_dict(settings), "seconds": time.perf_counter() - begun}
+    figures["files"] = [str(folder / "figures.json")]
     if settings.report:
         from spikelab.report.what_and_when_pictures import draw_experiment
 
         figures["files"] += draw_experiment(experiment, found, folder)
+    write_json_atomically(folder / "figures.json", figures)
     return figures
 
 
@@ -82,7 +99,16 @@ def experiment_of(settings: WhatWhen) -> Experiment:
 
 
 def summary(experiment: Experiment, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Means over seeds of what ``run_experiment`` returned."""
+    """Means over seeds of what ``run_experiment`` returned.
+
+    Returns:
+        ``neurons``, ``seeds``, ``fresh_noise``, ``feedback``; ``switches``: what changed before each block; ``rules``:
+        rule -> ``title``, ``at_end`` (mean error of each block's last test), ``at_end_each`` (the same, a list for each
+        seed), ``course`` (mean errors after so many trials), ``rate_hz`` (of a neuron). ``sweep``, if there was one:
+        ``r`` of probability and amplitude for ``A`` and ``B``, and ``r_each`` by seed. ``geometry``, likewise: measures
+        of ``GeometryResult``, the control's ``mean`` and ``percentile_95``, |r| of ``component_1`` and ``component_2``,
+        and how many seeds lie above the control's percentile (``..._above_shuffled``).
+    """
     rules = {}
     for rule, sessions in found["sessions"].items():
         ends = np.array([session["at_end"] for session in sessions])
@@ -94,7 +120,7 @@ def summary(experiment: Experiment, found: Mapping[str, Any]) -> dict[str, Any]:
                 "trials": sessions[0]["trials"],
                 "errors": np.mean([session["errors"] for session in sessions], axis=0).tolist(),
             },
-            "rate": float(np.mean([session["rate"] for session in sessions])),
+            "rate_hz": float(np.mean([session["rate"] for session in sessions])),
         }
     figures: dict[str, Any] = {
         "neurons": experiment.reservoir.neurons,
@@ -106,16 +132,25 @@ def summary(experiment: Experiment, found: Mapping[str, Any]) -> dict[str, Any]:
     }
     if found["sweeps"]:
         pairs = np.array([sweep["correlations"] for sweep in found["sweeps"]])
-        figures["sweep"] = {"r": pairs.mean(axis=0).tolist(), "r_each": pairs.tolist()}
+        figures["sweep"] = {
+            "r": _named("AB", pairs.mean(axis=0)),
+            "r_each": {name: column.tolist() for name, column in zip("AB", pairs.T, strict=True)},
+        }
     if found["geometry"]:
-        names = ("cosine", "cosine_shuffled", "overlap", "overlap_shuffled", "orders_probability", "orders_latency")
-        means = {name: np.mean([each[name] for each in found["geometry"]], axis=0).tolist() for name in names}
+        means = {name: np.mean([each[name] for each in found["geometry"]], axis=0) for name in _GEOMETRY}
+        geometry = {
+            name: _named(parts, means[name]) if parts else float(means[name]) for name, parts in _GEOMETRY.items()
+        }
         beyond = {
             f"{name}_above_shuffled": sum(each[name] > each[f"{name}_shuffled"][1] for each in found["geometry"])
             for name in ("cosine", "overlap")
         }
-        figures["geometry"] = {**means, **beyond}
+        figures["geometry"] = geometry | beyond
     return figures
+
+
+def _named(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    return dict(zip(names, values.tolist(), strict=True))
 
 
 def switches(blocks: list[Block]) -> list[str]:
@@ -147,20 +182,22 @@ def shown(figures: Mapping[str, Any]) -> str:
         ),
     ]
     if "sweep" in figures:
-        pairs = np.array(figures["sweep"]["r_each"])
-        lines.append(
-            f"amplitude follows probability over 11 levels: r = {pairs[:, 0].mean():.3f} for A (from "
-            f"{pairs[:, 0].min():.3f} to {pairs[:, 0].max():.3f}), {pairs[:, 1].mean():.3f} for B (from "
-            f"{pairs[:, 1].min():.3f} to {pairs[:, 1].max():.3f})"
-        )
+        told = [
+            f"{mean:.3f} for {name} (from {min(each):.3f} to {max(each):.3f})"
+            for (name, mean), each in zip(
+                figures["sweep"]["r"].items(), figures["sweep"]["r_each"].values(), strict=True
+            )
+        ]
+        lines.append(f"amplitude follows probability over 11 levels: r = {', '.join(told)}")
     if "geometry" in figures:
         found = figures["geometry"]
+        cosine, overlap = found["cosine_shuffled"], found["overlap_shuffled"]
         lines.append(
-            f"what and when: |cosine| {found['cosine']:.3f}, shuffled {found['cosine_shuffled'][0]:.3f} (95 % below "
-            f"{found['cosine_shuffled'][1]:.3f}); shared variation {found['overlap']:.3f}, shuffled "
-            f"{found['overlap_shuffled'][0]:.3f} (95 % below {found['overlap_shuffled'][1]:.3f})"
+            f"what and when: |cosine| {found['cosine']:.3f}, shuffled {cosine['mean']:.3f} (95 % below "
+            f"{cosine['percentile_95']:.3f}); shared variation {found['overlap']:.3f}, shuffled "
+            f"{overlap['mean']:.3f} (95 % below {overlap['percentile_95']:.3f})"
         )
-        first, second = found["orders_probability"][0], found["orders_latency"][1]
+        first, second = found["orders_probability"]["component_1"], found["orders_latency"]["component_2"]
         lines.append(
             f"principal component 1 orders probability (|r| {first:.2f}), component 2 latency (|r| {second:.2f})"
         )

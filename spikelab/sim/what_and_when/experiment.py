@@ -20,7 +20,7 @@ from spikelab.sim.what_and_when.parameters import (
     TaskParameters,
 )
 from spikelab.sim.what_and_when.probability_sweep import LEVELS, probability_sweep
-from spikelab.sim.what_and_when.readout import find_rule
+from spikelab.sim.what_and_when.readout import require_loop
 from spikelab.sim.what_and_when.reservoir import Reservoir
 from spikelab.sim.what_and_when.session import run_session
 
@@ -59,12 +59,18 @@ class Experiment:
             raise ValueError("Experiment: rules is empty; name at least one")
         if not self.seeds:
             raise ValueError("Experiment: seeds is empty; name at least one")
+        for name in ("rules", "seeds"):
+            given = getattr(self, name)
+            if len(set(given)) < len(given):
+                raise ValueError(
+                    f"Experiment: {name} = {given}: name each once; the same twice is no second measurement"
+                )
         if not self.blocks:
             raise ValueError("Experiment: blocks is empty; give at least one")
         if self.sweep < 0:
             raise ValueError(f"Experiment: sweep = {self.sweep} trials: use 0 for none, or more")
         for rule in self.rules:
-            find_rule(rule)
+            require_loop(rule, self.reservoir.feedback)
         for block in self.blocks:
             self.task.check(block)
 

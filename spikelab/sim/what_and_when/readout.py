@@ -56,6 +56,17 @@ def find_rule(name: str) -> ReadoutRule:
     return RULES[name]
 
 
+def require_loop(name: str, feedback: float) -> None:
+    """Refuses a rule that learns after each trial where its outputs act on the trial.
+
+    Raises:
+        ValueError: for an unknown name, or such a rule.
+    """
+    rule = find_rule(name)
+    if feedback > 0 and rule.update == "force" and rule.gated:
+        raise ValueError(f"rule {name!r} learns after each trial, so it needs an open loop: feedback = 0")
+
+
 @dataclass(eq=False)
 class Readout:
     """The weights that learn.

@@ -17,7 +17,7 @@ from spikelab.sim.what_and_when.parameters import (
     ReservoirParameters,
     TaskParameters,
 )
-from spikelab.sim.what_and_when.readout import Readout, find_rule
+from spikelab.sim.what_and_when.readout import Readout, find_rule, require_loop
 from spikelab.sim.what_and_when.reservoir import CHANNELS, Reservoir
 from spikelab.sim.what_and_when.trial import FIXED, FORCE, THREE_FACTOR, Lesson, Record, Wires
 
@@ -104,8 +104,7 @@ class Session:
                 f"{self.task.steps} ms; build it with this task"
             )
         self._feedback, self._closed = parameters.feedback, parameters.feedback > 0
-        if self._closed and self.rule.update == "force" and self.rule.gated:
-            raise ValueError("rule 'force_gated' learns after each trial, so it needs an open loop: feedback = 0")
+        require_loop(rule, self._feedback)
         count = parameters.neurons
         self.readout = Readout.untrained(count, CHANNELS, self.rule, self.learning.regularisation)
         self.trial = 0
@@ -245,7 +244,13 @@ def run_session(
         task: the trial.
         learning: the readouts' numbers.
         on_trial: called after each learning trial, for a progress bar.
+
+    Raises:
+        ValueError: for an unknown rule, no blocks, or a block that does not fit into the trial.
+        FloatingPointError: if learning diverges.
     """
+    if not blocks:
+        raise ValueError("run_session: blocks is empty; give at least one")
     session = Session(rule, reservoir, task, learning)
     for block in blocks:
         session.task.check(block)

@@ -179,3 +179,14 @@ def test_schedules_switch_timing_probability_and_both(blocks):
 def test_bad_input_is_named(make, told):
     with pytest.raises(ValueError, match=told):
         make()
+
+
+def test_nothing_to_run_and_the_same_twice_are_told():
+    with pytest.raises(ValueError, match="blocks is empty; give at least one"):
+        run_session("three_factor", SMALL, blocks=[])
+    with pytest.raises(ValueError, match=r"seeds = \(0, 0\): name each once"):
+        Experiment(seeds=(0, 0))
+    with pytest.raises(ValueError, match=r"rules = .*: name each once"):
+        Experiment(rules=("force", "force"))
+    with pytest.raises(ValueError, match="open loop"):
+        Experiment(rules=("force_gated",), reservoir=ReservoirParameters(feedback=1.0))
