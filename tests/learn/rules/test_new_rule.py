@@ -1,5 +1,6 @@
-"""A rule of one's own, as the documentation shows it: one class and one line in the registry."""
+"""What the page on rules shows: a rule of one's own, a network of one's own, the options of every rule."""
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -13,14 +14,18 @@ from spikelab import registry
 from spikelab.learn.train import train
 from spikelab.settings import Data, Model, Optimiser, Rule, Train
 
+OWN_NETWORK, OWN_RULE = 0, 1
 PAGE = Path(__file__).parents[3] / "docs" / "learning_rules.md"
+
+
+def blocks():
+    return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
 
 
 @pytest.fixture
 def registered(monkeypatch):
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
     module = ModuleType("signed_feedback")
-    exec(block, module.__dict__)
+    exec(blocks()[OWN_RULE], module.__dict__)
     monkeypatch.setitem(sys.modules, "signed_feedback", module)
     monkeypatch.setitem(registry.TABLES["rules"], "signed_feedback", "signed_feedback:SignedFeedback")
 
@@ -56,3 +61,18 @@ def test_the_page_names_rules_that_are_there():
     names = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.M)
     assert len(names) >= 7
     assert set(names) <= set(registry.names("rules"))
+
+
+def test_a_network_of_ones_own_learns_without_settings(capsys):
+    exec(blocks()[OWN_NETWORK], {})
+    assert float(capsys.readouterr().out.split()[-1]) > 0.9
+
+
+def test_the_page_lists_the_options_of_every_rule():
+    told, rule = {}, ""
+    for named, option, default in re.findall(r"^\|(?: `(\w+)`)? \| `(\w+)` \| ([^|]+) \|", PAGE.read_text(), re.M):
+        rule = named or rule
+        told.setdefault(rule, {})[option] = default
+    for name in registry.names("rules"):
+        parameters = list(inspect.signature(registry.load("rules", name)).parameters.values())[3:]
+        assert told.get(name, {}) == {each.name: str(each.default).lower() for each in parameters}, name
