@@ -69,7 +69,7 @@ def train(settings: Train) -> dict[str, Any]:
         precision = choose_precision(settings.precision, processes.device)
         settings = replace(settings, model=replace(settings.model, options=options), precision=precision)
         if resumed:
-            _refuse_changes(folder.read_settings(), settings, folder)
+            refuse_changes(folder.read_settings(), settings, folder)
         if resumed and "result" in (record := folder.read_record()):
             logger.info("%s: this run is complete", folder.path)
             return record["result"]
@@ -122,7 +122,12 @@ def _open_folder(settings: Train, processes: Processes) -> tuple[RunFolder, bool
     return folder, True
 
 
-def _refuse_changes(stored: Train, given: Train, folder: RunFolder) -> None:
+def refuse_changes(stored: Train, given: Train, folder: RunFolder) -> None:
+    """Make sure that a run goes on with the settings that it was started with, as far as they decide on its results.
+
+    Raises:
+        RunError: Naming the first setting that differs.
+    """
     stored = replace(stored, data=replace(stored.data, workers=0))
     given = replace(given, data=replace(given.data, workers=0))
     for entry in fields(Train):

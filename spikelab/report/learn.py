@@ -20,7 +20,7 @@ from spikelab.learn.logs import read_log
 from spikelab.learn.precision import choose_precision
 from spikelab.learn.rule_costs import rule_costs
 from spikelab.learn.run_folder import RunError, RunFolder
-from spikelab.learn.train import _refuse_changes, train
+from spikelab.learn.train import refuse_changes, train
 from spikelab.report.result_folder import keep_settings, refuse_other_settings
 from spikelab.report.tables import percent, render
 from spikelab.settings import Data, Evaluate, EvaluationData, Model, Rule, Train
@@ -166,7 +166,7 @@ def _refuse_other_runs(trainings: Sequence[Train]) -> None:
     precision = choose_precision(first.precision, pick_device(first.device))
     for training, run in begun:
         try:
-            _refuse_changes(run.read_settings(), replace(training, model=model, precision=precision), run)
+            refuse_changes(run.read_settings(), replace(training, model=model, precision=precision), run)
         except RunError as error:
             raise RunError(f"{str(error).rpartition('; ')[0]}; choose another --folder") from error
 
