@@ -63,13 +63,13 @@ def measure(run: Path, strength: float, whole: bool, attack: bool) -> dict[str, 
 
 
 def table(found: dict[str, list[dict[str, Any]]]) -> str:
-    """Forgotten and retained accuracy in percent: the mean over digits and seeds, and the worst digit."""
+    """Accuracy on the erased class, and its change on the others, in percent: the mean, and the worst digit."""
     rows = []
     for name, runs in found.items():
         form = name.split(",")[0]
-        edits = [(edit["forms"][form], edit["retained_before"]) for run in runs for edit in run["edits"]]
-        gone = [100 * each["forgotten"] for each, _ in edits]
-        change = [100 * (each["retained"] - before) for each, before in edits]
+        edits = [(edit["forms"][form], edit["accuracy_on_others_before"]) for run in runs for edit in run["edits"]]
+        gone = [100 * each["accuracy_on_erased"] for each, _ in edits]
+        change = [100 * (each["accuracy_on_others"] - before) for each, before in edits]
         row = [name, f"{sum(gone) / len(gone):.2f}", f"{max(gone):.2f}"]
         rows.append([*row, f"{sum(change) / len(change):+.2f}", f"{min(change):+.2f}"])
     header = ["form", "erased class, %", "worst class", "others, points", "worst edit"]
@@ -98,7 +98,7 @@ def main() -> None:
     text = table(dict(sorted(found.items())))
     attacks = [edit["attack"] for figures in found["oblique"] for edit in figures["edits"] if "attack" in edit]
     for key in ("edited", "rows_removed") if attacks else ():
-        courses = [[point["forgotten"] for point in attack[key]] for attack in attacks]
+        courses = [[point["accuracy_on_erased"] for point in attack[key]] for attack in attacks]
         means = [100 * sum(values) / len(values) for values in zip(*courses, strict=True)]
         text += f"\n\nrelearning, {key}: " + ", ".join(f"{value:.1f}" for value in means)
     print(text)

@@ -82,7 +82,8 @@ class ClassEraser:
         for each in classes:
             if each not in self.columns:
                 raise ValueError(
-                    f"class {each} has no sample to see it by; there are {', '.join(map(str, self.classes))}"
+                    f"class {each} has no sample to see it by; the samples are of classes "
+                    f"{', '.join(map(str, self.classes))}: give more samples"
                 )
             if each in self.bank:
                 raise ValueError(f"class {each} was erased already")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -88,7 +88,7 @@ def class_accuracies(model: nn.Module, images: Tensor, labels: Tensor, classes: 
 
 
 def split_accuracy(accuracies: list[float], labels: Tensor, erased: list[int]) -> dict[str, float]:
-    """`forgotten`: recognised among the erased classes' pictures; `retained`: among the others'."""
+    """`accuracy_on_erased`: recognised among the erased classes' pictures; `accuracy_on_others`: among the others'."""
     counts = [int((labels == each).sum()) for each in range(len(accuracies))]
 
     def share(classes: list[int]) -> float:
@@ -96,13 +96,15 @@ def split_accuracy(accuracies: list[float], labels: Tensor, erased: list[int]) -
         return sum(accuracies[each] * counts[each] for each in classes) / total if total else 0.0
 
     others = [each for each in range(len(accuracies)) if each not in erased]
-    return {"forgotten": share(erased), "retained": share(others)}
+    return {"accuracy_on_erased": share(erased), "accuracy_on_others": share(others)}
 
 
 def relearn(
     model: nn.Module, batch: Mapping[str, Any], rate: float, steps: int, judge: Any, every: int = 5
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     """An attack: plain gradient descent on a few labelled samples, which brings a class back if it is only hidden.
+
+    It stops at a loss that is not finite: what the model tells from then on says nothing.
 
     Args:
         model: Is changed; all its weights learn.
@@ -113,15 +115,27 @@ def relearn(
         every: Steps between judgements.
 
     Returns:
-        The figures with their `step`, from step 0 on.
+        The figures with their `step`, from step 0 on, and the `loss` on the samples; that is None where it is not
+        finite, in the last entry.
     """
-    course = [{"step": 0.0, **judge(model)}]
+    course: list[dict[str, Any]] = []
     model.train()
     optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=rate)
-    for step in range(1, steps + 1):
-        optimiser.zero_grad()
-        nn.functional.cross_entropy(model(batch["image"]), batch["label"]).backward()
-        optimiser.step()
-        if step % every == 0 or step == steps:
-            course.append({"step": float(step), **judge(model)})
+    for step in range(steps + 1):
+        loss = nn.functional.cross_entropy(model(batch["image"]), batch["label"])
+        finite = bool(loss.isfinite())
+        if step % every == 0 or step == steps or not finite:
+            course.append({"step": float(step), "loss": float(loss.detach()) if finite else None, **judge(model)})
+        if not finite:
+            break
+        if step < steps:
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
     return course
+
+
+def diverged(course: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an attack learned nothing: its loss grew, or stopped being finite."""
+    last = course[-1]["loss"]
+    return last is None or last > course[0]["loss"]

@@ -31,9 +31,11 @@ from spikelab.learn.erase.readout import (
 from spikelab.learn.restore import TrainedRun, load_run
 from spikelab.learn.rules.layers import chain_of
 from spikelab.learn.rules.rule import UnsupportedError
-from spikelab.learn.run_folder import RunFolder
+from spikelab.learn.run_folder import RunError, RunFolder
 from spikelab.registry import suggestion
 from spikelab.settings_continual import Erase
+
+_FIGURES = "erasure.json"
 
 
 def erase_from_run(settings: Erase) -> dict[str, Any]:
@@ -41,35 +43,42 @@ def erase_from_run(settings: Erase) -> dict[str, Any]:
 
     Returns:
         `class_names`, `before` (accuracy of each class), `edits`: for each set of classes `erased`, and for each form
-        `forgotten`, `retained`, `retained_before` and `class_accuracy`; and `attack`: the course of `relearn` on the
-        edited model, and on one whose readout rows were set to 0 instead (what plain removal does).
+        `accuracy_on_erased`, `accuracy_on_others` and `class_accuracy`, with the first two `..._before`; and `attack`:
+        the course of `relearn` on the edited model, and on one whose readout rows were set to 0 instead (what plain
+        removal does). `edited_run` is the folder of the edited run; None if no classes were named.
 
     Raises:
-        RunError: If there is no such run.
+        RunError: If there is no such run, or the folder holds a run that is not to be replaced.
         ValueError: For a class that the run does not know, or a model without a readout to edit.
     """
+    _refuse_stream(Path(settings.run))
+    folder = Path(settings.folder) if settings.folder else Path(settings.run) / "erased"
+    _require_own(folder, settings)
     with join_processes(settings.device) as processes:
         set_threads(settings.threads)
         run = load_run(settings.run, settings.checkpoint, processes.device)
         names = list(run.task.description().get("class_names", []))
         chosen = _numbers(settings.classes, names)
-        folder = Path(settings.folder) if settings.folder else Path(settings.run) / "erased"
         subject = _Subject(run, settings, names)
+        subject.require_seen(chosen or range(len(names)))
         edits = [subject.edit(each) for each in ([chosen] if chosen else [[each] for each in range(len(names))])]
         figures = {
             "run": settings.run,
             "folder": str(folder),
+            "edited_run": str(folder) if chosen else None,
             "form": settings.form,
             "layer": subject.layer,
             "class_names": names,
             "before": subject.before,
             "samples": len(subject.test.labels),
+            "samples_seen": len(subject.shown.labels),
             "edits": edits,
         }
         folder.mkdir(parents=True, exist_ok=True)
+        # before the run: it marks the run as one that the same command may replace
+        write_json_atomically(folder / _FIGURES, figures)
         if chosen:
             _write_run(run, folder, settings, subject.edited(chosen, settings.form))
-        write_json_atomically(folder / "erasure.json", figures)
         return figures
 
 
@@ -112,10 +121,10 @@ class _Subject:
 
     def edit(self, classes: list[int]) -> dict[str, Any]:
         """Figures of all forms for these classes, and the attack on the chosen one."""
-        retained_before = split_accuracy(self.before, self.test.labels, classes)["retained"]
+        before = split_accuracy(self.before, self.test.labels, classes)
         found: dict[str, Any] = {
             "erased": [self.names[each] for each in classes],
-            "retained_before": retained_before,
+            **{f"{key}_before": value for key, value in before.items()},
             "forms": {},
         }
         for form in FORMS:
@@ -141,7 +150,18 @@ class _Subject:
                 weights.bias[list(classes)] = 0.0
         return model
 
-    def _attack(self, model: nn.Module, classes: list[int]) -> list[dict[str, float]]:
+    def require_seen(self, classes: Sequence[int]) -> None:
+        """Refuses classes that none of the samples shows: nothing tells what to take out for them."""
+        seen = {int(label) for label in self.shown.labels.unique()}
+        missing = [self.names[each] for each in classes if each not in seen]
+        if missing:
+            shown = ", ".join(name for number, name in enumerate(self.names) if number in seen)
+            raise ValueError(
+                f"samples = {self.settings.samples}: the training samples that were drawn show the classes {shown}, "
+                f"and none shows {', '.join(missing)}; give more --samples, or erase classes that are shown"
+            )
+
+    def _attack(self, model: nn.Module, classes: list[int]) -> list[dict[str, Any]]:
         settings = self.settings
         torch.manual_seed(settings.seed)
         batch = {
@@ -182,6 +202,27 @@ def _numbers(given: Sequence[str], names: Sequence[str]) -> list[int]:
     if not names:
         raise ValueError("the run's task has no classes to erase; take a run of task classification")
     return found
+
+
+def _refuse_stream(run: Path) -> None:
+    """Says what the folder of a learned stream is; its settings are not those of a training."""
+    settings = RunFolder(run).settings
+    if settings.exists() and "stream" in settings_file.load_toml(settings):
+        raise RunError(
+            f"{run}: is a folder of spikelab continual, whose models are not runs; erase takes a run of spikelab train"
+        )
+
+
+def _require_own(folder: Path, settings: Erase) -> None:
+    """Refuses a folder whose run this command did not write: it would be lost."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--folder {folder}: is a file; name a folder")
+    if folder.resolve() == Path(settings.run).resolve():
+        raise RunError(f"{folder}: is the run that classes are erased from; choose another --folder")
+    found = RunFolder(folder)
+    trained = found.record.exists() or found.last.exists() or any(folder.glob("seed_*"))
+    if found.exists() and (trained or not (folder / _FIGURES).exists()):
+        raise RunError(f"{folder}: already holds a run; choose another --folder")
 
 
 def _is_chain(model: nn.Module) -> bool:
