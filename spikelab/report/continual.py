@@ -47,9 +47,11 @@ def learned(figures: Mapping[str, Any]) -> str:
         value, deviation = figures["mean"][key], figures["deviation"][key]
         if value is not None:
             spread = "" if deviation is None else f" ± {100 * deviation:.2f}"
-            lines.append(f"{key.upper()}  {100 * value:.2f}{spread} points: {meaning}")
+            unit = "%" if key == "acc" else "points"
+            lines.append(f"{key.upper()}  {100 * value:.2f}{spread} {unit}: {meaning}")
     seconds = sum(run["seconds"] for run in runs) / len(runs)
-    lines.append(f"the method keeps {figures['memory_bytes'] / 1e6:.2f} MB; {seconds:.0f} s for each seed")
+    kept = "all data of all tasks" if figures["keeps_all_data"] else f"{figures['memory_bytes'] / 1e6:.2f} MB"
+    lines.append(f"the method keeps {kept}; {seconds:.0f} s for each seed")
     lines += [f"{path}" for path in figures.get("pictures", [])]
     return "\n".join(lines)
 
@@ -99,9 +101,10 @@ def draw_curves(figures: Mapping[str, Any], path: str | Path) -> None:
     axes = figure.subplots()
     for task, name in enumerate(names):
         course = [100 * row[task] for row in matrix[task:]]
-        axes.plot(range(task + 1, len(names) + 1), course, "o-", markersize=3, linewidth=1, label=name)
+        axes.plot(range(task + 1, len(names) + 1), course, "o-", markersize=4, linewidth=1.5, label=name)
     mean = [100 * sum(row[: place + 1]) / (place + 1) for place, row in enumerate(matrix)]
-    axes.plot(range(1, len(names) + 1), mean, color="black", linewidth=2, label="mean so far")
+    # dashed and thin: where it runs along a task's line, that one shows between the dashes
+    axes.plot(range(1, len(names) + 1), mean, "--", color="black", linewidth=1, label="mean so far")
     axes.set(xlabel="tasks learned", ylabel="accuracy in percent", title=_title(figures), ylim=(0, 101))
     axes.set_xticks(range(1, len(names) + 1))
     axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))

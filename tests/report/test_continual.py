@@ -5,7 +5,9 @@ import json
 import pytest
 
 from spikelab import cli
+from spikelab.io import settings_file
 from spikelab.report.continual import learned, mean_matrix
+from spikelab.settings_continual import Continual
 
 
 def words(folder, data, **options):
@@ -84,3 +86,53 @@ def test_the_command_refuses_what_it_cannot_honour(digits, tmp_path, capsys):
             given["model.options.hidden"] = "[12]"
         assert cli.main(words(given.pop("folder", folder), digits, **given)) != 0
         assert message in capsys.readouterr().err
+
+
+def test_a_refused_command_leaves_nothing_that_binds_the_next(digits, tmp_path, capsys):
+    folder = tmp_path / "run"
+    for wrong in (
+        {"stream_options.folder": tmp_path / "missing"},
+        {"stream_options.task": 3},
+        {"method_options.energy": "[2.0]"},
+        {"rule.name": "bpt"},
+    ):
+        assert cli.main(words(folder, digits, **wrong)) == 1
+        assert not folder.exists()
+    folder.mkdir()  # as after a run that was killed before its first checkpoint
+    settings_file.write(Continual(epochs=9), folder / "settings.toml")
+    assert cli.main(words(folder, digits, seeds=0)) == 0
+    capsys.readouterr()
+    assert cli.main(words(folder, digits, seeds=0, epochs=2)) == 1
+    assert "was started with epochs = 1" in capsys.readouterr().err
+
+
+def test_folders_of_others_are_refused(digits, tmp_path, capsys):
+    other = tmp_path / "trained"
+    other.mkdir()
+    (other / "settings.toml").write_text('task = "classification"\n')
+    assert cli.main(words(other, digits)) == 1
+    assert "already holds a run of another command; choose another --folder" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert cli.main(words(tmp_path / "file", digits)) == 1
+    assert "--folder" in (said := capsys.readouterr().err)
+    assert "is a file" in said
+
+
+def test_settings_without_the_options_that_are_now_laid_under_are_refused(digits, tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert cli.main(words(folder, digits, seeds=0)) == 0
+    path = folder / "settings.toml"
+    assert "tau_mem = 0.0014427" in path.read_text()  # complete, so that other defaults do not change a run
+    path.write_text(path.read_text().replace("tau_mem = 0.0014427\n", ""))
+    assert cli.main(words(folder, digits, seeds=0)) == 1
+    assert "was started with model" in capsys.readouterr().err
+
+
+def test_units_and_what_joint_keeps(digits, tmp_path, capsys):
+    assert cli.main(words(tmp_path / "run", digits, method="joint", seeds=0)) == 0
+    shown = capsys.readouterr().out
+    assert "the method keeps all data of all tasks" in shown
+    lines = {line.split()[0]: line for line in shown.splitlines() if line}
+    assert " %: mean accuracy at the end" in lines["ACC"]
+    assert " points: backward transfer" in lines["BWT"]
+    assert "on original  on permutation 1" in shown

@@ -47,7 +47,7 @@ class HLOP(ProjectionMethod):
         largest_rows: Rows (steps, samples and places) of a batch to learn from; of more, evenly spaced ones are taken.
 
     Raises:
-        ValueError: For a number of neurons that is none, or an unknown projection.
+        ValueError: For a number of neurons that is none or above that of the inputs, or an unknown projection.
         UnsupportedError: For activity projection beside a rule that makes gradients in another way; see also
             `ProjectionMethod`.
 
@@ -82,6 +82,13 @@ class HLOP(ProjectionMethod):
                 f"hlop: neurons = {list(first)}, more = {list(later)}, rate = {list(rate)}, iterations = {iterations}, "
                 f"largest_rows = {largest_rows}: numbers of neurons are 0 or more, the others above 0"
             )
+        for name, size in zip(names, sizes, strict=True):
+            for option, counts in (("neurons", self.neurons), ("more", self.more)):
+                if counts[name] > size:
+                    raise ValueError(
+                        f"hlop: {option} = {counts[name]} for {name}, which has {size} inputs: their subspaces "
+                        f"have no more dimensions than that; give at most {size}"
+                    )
         if projection not in ("weights", "activity"):
             raise ValueError(f"hlop: projection = {projection!r}: must be weights or activity")
         if projection == "activity" and not learner.rule.backward_through_model:

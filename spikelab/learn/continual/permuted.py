@@ -35,8 +35,8 @@ def permuted(
     if tasks < 1:
         raise ValueError(f"stream permuted: tasks = {tasks}; give at least 1")
     options = {"folder": folder} if folder else {}
-    training = read_pictures(data, "train", samples, seed, options)
-    test = read_pictures(data, "test", test_samples, seed, options)
+    training = read_pictures(data, "train", samples, seed, options, option="--stream_options.samples")
+    test = read_pictures(data, "test", test_samples, seed, options, option="--stream_options.test_samples")
     pixels = training.images[0].numel()
     generator = torch.Generator().manual_seed(seed)
     orders = torch.stack([torch.randperm(pixels, generator=generator) for _ in range(tasks)])
@@ -47,7 +47,7 @@ def permuted(
         return TaskData(pictures.images, pictures.labels, torch.full_like(pictures.labels, number), orders)
 
     return Stream(
-        tuple(f"order {number}" for number in range(tasks)),
+        tuple("original" if first_in_place and not number else f"permutation {number}" for number in range(tasks)),
         (training.class_names,) * tasks,
         tuple(task(training, number) for number in range(tasks)),
         tuple(task(test, number) for number in range(tasks)),

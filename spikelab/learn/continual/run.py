@@ -31,6 +31,9 @@ from spikelab.settings_continual import Continual
 logger = logging.getLogger(__name__)
 
 _JUDGED_AT_ONCE = 256
+_DIVERGED = (
+    1e6  # losses of guessing: a loss beyond them is finite yet, and has left what gradient descent comes back from
+)
 
 
 @dataclass
@@ -99,7 +102,7 @@ class ContinualRun:
             `memory_bytes`, `losses`, `seconds`.
 
         Raises:
-            DivergedError: If the loss or a gradient stops being finite; the checkpoint stays.
+            DivergedError: If the loss or a gradient stops being finite, or the loss explodes; the checkpoint stays.
             TrainingInterrupted: After Ctrl-C or SIGTERM, when the checkpoint is written.
         """
         if self.checkpoint is not None and self.checkpoint.exists():
@@ -111,7 +114,7 @@ class ContinualRun:
         """Learns until this many tasks are done.
 
         Raises:
-            DivergedError: If the loss or a gradient stops being finite; the checkpoint stays.
+            DivergedError: If the loss or a gradient stops being finite, or the loss explodes; the checkpoint stays.
             TrainingInterrupted: After Ctrl-C or SIGTERM, when the checkpoint is written.
         """
         self._started = time.perf_counter()
@@ -195,7 +198,7 @@ class ContinualRun:
         """One step of the optimiser; returns the mean loss.
 
         Raises:
-            DivergedError: If the loss or a gradient is not finite.
+            DivergedError: If the loss or a gradient is not finite, or the loss has exploded.
         """
         learner, method, optimiser = self.learner, self.method, self.optimiser
         assert optimiser is not None
@@ -204,14 +207,17 @@ class ContinualRun:
         with method.observing():
             total, weight = learner.rule.measure(learner.model, located)
         loss = float(total.detach())
-        self._require_finite(loss, "the loss")
+        # against a constant, not the first loss: a run that goes on must judge as one that never stopped
+        guessing = math.log(max(len(learner.task.class_names), 2))
+        mean = loss / max(float(weight), 1e-12)
+        self._require(mean <= _DIVERGED * guessing, mean, "the loss")
         optimiser.zero_grad(set_to_none=True)
         learner.rule.write(1 / max(float(weight), 1e-12))
         method.change_gradients()
         trained = [*learner.model.parameters(), *learner.rule.parameters()]
         gradients = [p.grad for p in trained if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
-        self._require_finite(float(norm), "the gradient")
+        self._require(math.isfinite(float(norm)), float(norm), "the gradient")
         if self.settings.optimiser.gradient_clip:
             nn.utils.clip_grads_with_norm_(
                 [p for p in trained if p.grad is not None], self.settings.optimiser.gradient_clip, norm
@@ -222,18 +228,19 @@ class ContinualRun:
         self.scheduler.step()
         self.progress.loss += loss
         self.progress.weight += float(weight)
-        return loss / max(float(weight), 1e-12)
+        return mean
 
-    def _require_finite(self, value: float, what: str) -> None:
-        if math.isfinite(value):
+    def _require(self, good: bool, value: float, what: str) -> None:
+        if good:
             return
         progress = self.progress
         kept = self.checkpoint is not None and self.checkpoint.exists()
         raise DivergedError(
             f"seed {self.seed}, task {progress.task + 1} ({self.stream.names[progress.task]}), epoch "
-            f"{progress.epoch + 1}, batch {progress.batch + 1}: {what} is {value}; "
+            f"{progress.epoch + 1}, batch {progress.batch + 1}: {what} is {value:.3g}; "
             + (f"the last good checkpoint is {self.checkpoint}; " if kept else "no checkpoint had been written; ")
             + "try a lower --optimiser.learning_rate, or a smaller strength of the method"
+            + ("" if self.checkpoint is None else ", and another --folder: what this one holds is kept")
         )
 
     def _figures(self) -> dict[str, Any]:

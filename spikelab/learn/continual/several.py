@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from spikelab import registry
 from spikelab.learn.continual.stream import Pictures, Stream, TaskData, read_pictures
 
 _LUMA = (0.299, 0.587, 0.114)
@@ -20,6 +23,7 @@ def several(
     test_samples: int = 1000,
     side: int = 28,
     channels: int = 1,
+    folder: str = "",
 ) -> Stream:
     """One task for each data set.
 
@@ -30,6 +34,8 @@ def several(
         test_samples: Pictures to judge by, likewise.
         side: Pictures are brought to this height and width, by bilinear interpolation.
         channels: 1 makes colours grey, 3 gives grey pictures three equal channels.
+        folder: Holds a folder of files for each data set, called as it is registered (FOLDER/mnist); empty takes each
+            one's own default. A data set without files needs none.
 
     Raises:
         ValueError: For no data set, or a size that is none.
@@ -44,7 +50,10 @@ def several(
         )
 
     def task(name: str, part: str, count: int, number: int) -> tuple[TaskData, Pictures]:
-        pictures = read_pictures(name, part, count, seed, {}, fewer=True)
+        of_files = folder and "folder" in inspect.signature(registry.load("datasets", name)).parameters
+        options = {"folder": str(Path(folder) / name)} if of_files else {}
+        option = "--stream_options.samples" if part == "train" else "--stream_options.test_samples"
+        pictures = read_pictures(name, part, count, seed, options, fewer=True, option=option)
         images = _brought_to(pictures.images, side, channels)
         return TaskData(images, pictures.labels, torch.full_like(pictures.labels, number)), pictures
 

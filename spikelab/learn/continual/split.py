@@ -33,8 +33,8 @@ def split(
     Source: Zenke, Poole and Ganguli 2017, ICML, section 5.1 (split MNIST).
     """
     options = {"folder": folder} if folder else {}
-    training = read_pictures(data, "train", samples, seed, options)
-    test = read_pictures(data, "test", test_samples, seed, options)
+    training = read_pictures(data, "train", samples, seed, options, option="--stream_options.samples")
+    test = read_pictures(data, "test", test_samples, seed, options, option="--stream_options.test_samples")
     classes = len(training.class_names)
     if tasks < 1 or classes % tasks:
         raise ValueError(f"stream split: {classes} classes do not divide into tasks = {tasks}; give a divisor")
@@ -43,12 +43,14 @@ def split(
         order = torch.randperm(classes, generator=torch.Generator().manual_seed(seed))
     groups = order.reshape(tasks, -1)
 
-    def task(pictures: Pictures, number: int) -> TaskData:
+    def task(pictures: Pictures, number: int, option: str) -> TaskData:
         group = groups[number]
         chosen = torch.isin(pictures.labels, group).nonzero().flatten()
         if not len(chosen):
             names = ", ".join(pictures.class_names[int(place)] for place in group)
-            raise ValueError(f"stream split: task {number} ({names}) has no picture; take more samples")
+            raise ValueError(
+                f"stream split: {option} = {len(pictures.labels)}: task {number} ({names}) has no picture; give more"
+            )
         labels = (pictures.labels[chosen, None] == group).int().argmax(1)
         return TaskData(pictures.images[chosen], labels, torch.full_like(labels, number))
 
@@ -56,6 +58,6 @@ def split(
     return Stream(
         tuple(" ".join(group) for group in names),
         names,
-        tuple(task(training, number) for number in range(tasks)),
-        tuple(task(test, number) for number in range(tasks)),
+        tuple(task(training, number, "--stream_options.samples") for number in range(tasks)),
+        tuple(task(test, number, "--stream_options.test_samples") for number in range(tasks)),
     )

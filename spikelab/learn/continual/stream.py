@@ -123,7 +123,13 @@ class Pictures:
 
 
 def read_pictures(
-    name: str, split: str, samples: int, seed: int, options: dict[str, Any], fewer: bool = False
+    name: str,
+    split: str,
+    samples: int,
+    seed: int,
+    options: dict[str, Any],
+    fewer: bool = False,
+    option: str = "samples",
 ) -> Pictures:
     """Pictures of a registered data set, drawn at random: files are often sorted by class.
 
@@ -134,6 +140,7 @@ def read_pictures(
         seed: Of the choice.
         options: Of the data set.
         fewer: Whether all will do where there are fewer.
+        option: What `samples` is called where it was given, for messages.
 
     Raises:
         ValueError: If there are fewer, or the samples are no labelled pictures.
@@ -141,7 +148,8 @@ def read_pictures(
     dataset = build_dataset(name, split, options)
     if samples < 0 or (samples > len(dataset) and not fewer):
         raise ValueError(
-            f"data set {name!r}: {samples} samples of split {split!r} asked for, and it has {len(dataset)}"
+            f"{option} = {samples}: data set {name!r} has {len(dataset)} samples in split {split!r}; give 1 to "
+            f"{len(dataset)}, or 0 for all"
         )
     order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))[: samples or None]
     read = [dataset[int(place)] for place in order]

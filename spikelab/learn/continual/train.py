@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -27,12 +27,13 @@ from spikelab.learn.environment import set_threads, versions
 from spikelab.learn.run_folder import RunError
 from spikelab.learn.seeds import seed_everything
 from spikelab.settings import Optimiser
-from spikelab.settings_continual import Continual
+from spikelab.settings_continual import SPIKING_OPTIONS, Continual
 
 logger = logging.getLogger(__name__)
 
 # What may differ when the same command is given again: no weight depends on it.
 _FREE = ("folder", "seeds", "device", "threads", "json")
+_SETTINGS = "settings.toml"
 
 
 def learn_stream(settings: Continual) -> dict[str, Any]:
@@ -45,16 +46,14 @@ def learn_stream(settings: Continual) -> dict[str, Any]:
         `ContinualRun.learn`); `mean` and `deviation` (over seeds, of `acc`, `bwt`, `fwt`).
 
     Raises:
-        RunError: If the folder holds runs with other settings.
+        RunError: If the folder holds runs with other settings, or of another command.
         ValueError: If a setting cannot be honoured.
-        DivergedError: If the loss stops being finite.
+        DivergedError: If the loss explodes or stops being finite.
         TrainingInterrupted: After Ctrl-C or SIGTERM, when everything is saved.
     """
-    check_model_options(settings.model.name, settings.model.options)
-    for kind, name in (("continual_methods", settings.method), ("streams", settings.stream)):
-        registry.load(kind, name)
+    settings = completed(settings)
     folder = Path(settings.folder)
-    _open(folder, settings)
+    _require_same(folder, settings)
     runs = []
     stream: Stream | None = None
     with join_processes(settings.device) as processes:
@@ -67,6 +66,9 @@ def learn_stream(settings: Continual) -> dict[str, Any]:
                 continue
             stream = build_stream(settings.stream, settings.stream_options, seed)
             run = prepare(settings, stream, seed, processes.device, folder / f"seed_{seed}.safetensors")
+            # not before all is known to fit: the settings of a command that was refused must not bind the next one
+            folder.mkdir(parents=True, exist_ok=True)
+            settings_file.write(replace(settings, json=None), folder / _SETTINGS)
             figures = {"seed": seed, "names": list(stream.names), "versions": versions(), **run.learn()}
             write_json_atomically(result, figures)
             runs.append(figures)
@@ -82,9 +84,32 @@ def learn_stream(settings: Continual) -> dict[str, Any]:
         "tasks": names,
         "mean": {key: value[0] for key, value in summary.items()},
         "deviation": {key: value[1] for key, value in summary.items()},
+        "keeps_all_data": registry.load("continual_methods", settings.method).keeps_all_data,
         "memory_bytes": max(run["memory_bytes"] for run in runs),
         "runs": runs,
     }
+
+
+def completed(settings: Continual) -> Continual:
+    """Settings as they are meant: with the spiking classifier's options that were left out, and lists as lists.
+
+    Raises:
+        UnknownNameError: If there is no such model, rule, method or stream.
+        ValueError: If one of them has no such option, or a list is none.
+    """
+    registry.load("rules", settings.rule.name)
+    method = registry.load("continual_methods", settings.method)
+    stream = registry.load("streams", settings.stream)
+    model = settings.model
+    if model.name == "spiking_classifier":
+        model = replace(model, options={**SPIKING_OPTIONS, **model.options})
+    check_model_options(model.name, model.options)
+    return replace(
+        settings,
+        model=model,
+        method_options=_fitted(settings.method_options, method, "method", settings.method),
+        stream_options=_fitted(settings.stream_options, stream, "stream", settings.stream),
+    )
 
 
 def prepare(
@@ -102,6 +127,7 @@ def prepare(
     Raises:
         ValueError: If a setting cannot be honoured.
     """
+    settings = completed(settings)
     task = HeadedClassification(stream.class_names, settings.scenario)
     sample = {"image": torch.zeros(stream.image_shape)}
     shape = _ClassesAndShape(class_names=task.class_names, sample=sample)
@@ -123,8 +149,7 @@ def build_stream(name: str, options: Mapping[str, Any], seed: int) -> Stream:
         ValueError: If it has no such option, or refuses a value.
     """
     make = registry.load("streams", name)
-    _check_options(options, make, ("seed",), f"stream {name!r}")
-    stream: Stream = make(seed, **options)
+    stream: Stream = make(seed, **_fitted(options, make, "stream", name))
     return stream
 
 
@@ -136,8 +161,7 @@ def build_method(name: str, options: Mapping[str, Any], learner: Learner) -> Con
         ValueError: If it has no such option, refuses a value, or does not work with this model or rule.
     """
     kind = registry.load("continual_methods", name)
-    _check_options(options, kind, ("learner",), f"method {name!r}")
-    method: ContinualMethod = kind(learner, **options)
+    method: ContinualMethod = kind(learner, **_fitted(options, kind, "method", name))
     return method
 
 
@@ -152,19 +176,49 @@ def _is_plain(optimiser: Optimiser) -> bool:
     return optimiser.name == "sgd" and optimiser.weight_decay == 0
 
 
-def _check_options(options: Mapping[str, Any], made: Any, others: tuple[str, ...], what: str) -> None:
-    known = [key for key in inspect.signature(made).parameters if key not in others]
-    for key in options:
+def _fitted(options: Mapping[str, Any], made: Any, kind: str, name: str) -> dict[str, Any]:
+    """Options of a method or a stream, with lists where it takes lists: one value is a list of one, `a,b` one of two.
+
+    Raises:
+        ValueError: If it has no such option, or an item of a list is no number where it takes numbers.
+    """
+    own = "learner" if kind == "method" else "seed"  # what it gets from the run
+    known = [key for key in inspect.signature(made).parameters if key != own]
+    # a class's own hints are those of its attributes
+    hints = get_type_hints(getattr(made, "__init__") if inspect.isclass(made) else made)  # noqa: B009
+    fitted = {}
+    for key, value in options.items():
         if key not in known:
-            raise ValueError(f"{what} has no option {key!r}; {registry.suggestion(key, known)}")
+            raise ValueError(f"{kind} {name!r} has no option {key!r}; {registry.suggestion(key, known)}")
+        lists = [each for each in (hints[key], *get_args(hints[key])) if get_origin(each) is Sequence]
+        fitted[key] = _as_list(value, get_args(lists[0])[0], f"{kind}_options.{key}") if lists else value
+    return fitted
 
 
-def _open(folder: Path, settings: Continual) -> None:
-    """Makes the folder, or makes sure that what it holds was made with the same settings."""
-    path = folder / "settings.toml"
+def _as_list(value: Any, item: type, name: str) -> list[Any]:
+    items: Sequence[Any] = [value] if isinstance(value, int | float) else value
+    if isinstance(value, str):
+        listed = value.strip().removeprefix("[").removesuffix("]").split(",")
+        items = [each.strip().strip("\"'") for each in listed if each.strip()]
+    try:
+        found = [item(each) for each in items]
+    except ValueError:
+        raise ValueError(f"{name} = {value!r}: give numbers, such as --{name} 50 or --{name} 50,30") from None
+    if item is int and any(float(each) != whole for each, whole in zip(items, found, strict=True)):
+        raise ValueError(f"{name} = {value!r}: give whole numbers")
+    return found
+
+
+def _require_same(folder: Path, settings: Continual) -> None:
+    """Refuses a folder in which a seed was begun with other settings, or that belongs to another command."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--folder {folder}: is a file; name a folder")
+    path = folder / _SETTINGS
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        settings_file.write(replace(settings, json=None), path)
+        return
+    if "stream" not in settings_file.load_toml(path):
+        raise RunError(f"{folder}: already holds a run of another command; choose another --folder")
+    if not any(folder.glob("seed_*")):
         return
     stored = settings_file.read(Continual, path)
     before, now = settings_file.to_dict(stored), settings_file.to_dict(settings)

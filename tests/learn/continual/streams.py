@@ -37,7 +37,7 @@ def stream(tasks=3, count=48, classes=3):
 
 
 def settings(method="sequential", rule="bptt", model=None, **more):
-    options = {"hidden": [16, 12], "steps": 4, "v_threshold": 0.3, "bias": False}
+    options = {"hidden": [16, 12], "steps": 4, "v_threshold": 0.3, "bias": False, "tau_mem": 0.02, "reset": "zero"}
     given = {"batch_size": 12, "epochs": 2, "device": "cpu", "threads": 1, "method": method, "rule": Rule(rule)}
     return Continual(model=model or Model("spiking_classifier", options), **(given | more))
 

@@ -270,7 +270,7 @@ def test_rates_and_traces_are_protected(presynaptic):
 
 
 def test_no_more_neurons_sprout_than_there_is_room_for():
-    found = run("hlop", tasks=3, epochs=1, method_options={"neurons": [30], "more": [30]})
+    found = run("hlop", tasks=3, epochs=1, method_options={"neurons": [30, 16, 12], "more": [30, 16, 12]})
     found.learn()
     for basis in found.method.bases.values():
         assert len(basis) <= basis.shape[1]

@@ -11,10 +11,11 @@ from spikelab.io.checkpoint import load_checkpoint
 from spikelab.io.stop_request import StopRequest
 from spikelab.learn.continual.heads import HeadedClassification
 from spikelab.learn.continual.stream import TaskData, together
-from spikelab.learn.continual.train import build_stream, prepare
+from spikelab.learn.continual.train import build_stream, completed, prepare
 from spikelab.learn.interrupt import TrainingInterrupted
 from spikelab.learn.session import DivergedError
 from spikelab.settings import Model, Optimiser
+from spikelab.settings_continual import SPIKING_OPTIONS
 
 METHODS = registry.names("continual_methods")
 
@@ -123,9 +124,74 @@ def test_a_loss_that_runs_away_is_told_and_the_run_kept(tmp_path):
     assert load_checkpoint(path)["progress"]["task"] == 1
 
 
+def test_a_loss_that_explodes_is_a_divergence(tmp_path):
+    found = run("sequential", checkpoint=tmp_path / "seed.safetensors")
+    with torch.no_grad():
+        found.learner.model.get_submodule("network.nodes.readout_weights").weight.mul_(1e12)
+    with pytest.raises(DivergedError, match=r"the loss is \d.*e\+\d.*learning_rate.*another --folder: .* is kept"):
+        found.learn()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (50, [50]),
+        ("50", [50]),
+        ("[5,4, 3]", [5, 4, 3]),
+        ([5, 4, 3], [5, 4, 3]),
+    ],
+)
+def test_one_number_is_a_list_of_one(given, expected):
+    assert completed(settings("hlop", method_options={"neurons": given})).method_options["neurons"] == expected
+
+
+@pytest.mark.parametrize("given", ["drawn_digits,mnist", "[drawn_digits, mnist]", '["drawn_digits","mnist"]'])
+def test_names_are_split_at_commas(given):
+    assert completed(settings(stream="several", stream_options={"data": given})).stream_options["data"] == [
+        "drawn_digits",
+        "mnist",
+    ]
+    one = build_stream("several", {"data": "drawn_digits", "samples": 10, "test_samples": 10, "folder": "none"}, 0)
+    assert one.names == ("drawn_digits",)
+
+
+def test_several_data_sets_lie_in_one_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match=str(tmp_path / "mnist")):
+        build_stream("several", {"data": ["mnist"], "folder": str(tmp_path)}, 0)
+
+
+def test_options_of_the_spiking_classifier_are_its_own():
+    assert completed(settings(model=Model("spiking_classifier", {"steps": 7}))).model.options == {
+        **SPIKING_OPTIONS,
+        "steps": 7,
+    }
+    other = Model("convolutional_classifier", {"channels": [4], "hidden": 8})
+    assert completed(settings(model=other)).model == other
+    found = prepare(settings(model=other, epochs=1), stream(2), 0, torch.device("cpu"))
+    assert len(found.learn()["accuracy"]) == 2
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (
+            lambda: run("hlop", method_options={"neurons": 5000}),
+            "hlop: neurons = 5000 for .*hidden1_weights, which has 36",
+        ),
+        (
+            lambda: run("hlop", method_options={"more": [1, 17, 1]}),
+            "more = 17 for .*hidden2_weights, which has 16 inputs",
+        ),
+        (lambda: run("hlop", method_options={"neurons": "many"}), "--method_options.neurons 50"),
+        (lambda: run("hlop", method_options={"neurons": 2.5}), "whole numbers"),
+        (
+            lambda: build_stream("split", {"data": "drawn_digits", "samples": 5000}, 0),
+            "--stream_options.samples = 5000: .*4000",
+        ),
+        (
+            lambda: build_stream("split", {"data": "drawn_digits", "samples": 2}, 0),
+            "--stream_options.samples = 2: task",
+        ),
         (lambda: pictures(0, count=0), "no sample"),
         (lambda: HeadedClassification((("a", "b"), ()), "task"), "task 1 has no class"),
         (lambda: HeadedClassification((("a", "b"), ("a",)), "domain"), "use scenario task or class"),
@@ -178,7 +244,7 @@ def test_streams_of_real_data(shared, monkeypatch):
     assert several.image_shape == [3, 16, 16]
     assert len(several) == 4
     assert len({classes for classes in several.class_names}) == 4
-    with pytest.raises(ValueError, match="samples of split"):
+    with pytest.raises(ValueError, match=r"--stream_options.samples = 10000000: data set 'mnist' has"):
         build_stream("permuted", {"samples": 10**7}, 1)
 
 
