@@ -45,12 +45,20 @@ class RunFolder:
         """The run's settings.
 
         Raises:
-            RunError: If there is no run here.
+            RunError: If there is no run here; the message names runs in folders below.
             SettingsError: If its settings file is broken.
         """
         if not self.exists():
-            raise RunError(f"{self.path}: not the folder of a run (it has no {self.settings.name})")
+            raise RunError(f"{self.path}: not the folder of a run (it has no {self.settings.name}){self._runs_below()}")
+        if "task" not in settings_file.load_toml(self.settings):
+            raise RunError(
+                f"{self.path}: is the folder of another command than spikelab train, and not of a run{self._runs_below()}"
+            )
         return settings_file.read(Train, self.settings)
+
+    def _runs_below(self) -> str:
+        below = sorted(path.parent.name for path in self.path.glob("*/run.json"))
+        return f"; runs in it: {', '.join(below[:5])}{', ...' if len(below) > 5 else ''}" if below else ""
 
     def checkpoint(self, which: str) -> Path:
         """The checkpoint "best" or "last".

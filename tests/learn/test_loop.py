@@ -148,6 +148,17 @@ def test_fine_tuning_from_another_shape_names_it(tmp_path):
         train(replace(settings, initialise_from=str(tmp_path / "nowhere")))
 
 
+def test_folders_of_other_commands_are_told_from_runs(tmp_path):
+    for name in ("lls-seed0", "bptt-seed0"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text("{}")
+    with pytest.raises(RunError, match="it has no settings.toml.; runs in it: bptt-seed0, lls-seed0"):
+        RunFolder(tmp_path).read_settings()
+    (tmp_path / "settings.toml").write_text('rule = "lls"\n')
+    with pytest.raises(RunError, match="of another command than spikelab train, and not of a run; runs in it: bptt"):
+        RunFolder(tmp_path).read_settings()
+
+
 # --- not finite -----------------------------------------------------------------------------------------------------
 
 
