@@ -51,9 +51,8 @@ class RunFolder:
         if not self.exists():
             raise RunError(f"{self.path}: not the folder of a run (it has no {self.settings.name}){self._runs_below()}")
         if "task" not in settings_file.load_toml(self.settings):
-            raise RunError(
-                f"{self.path}: is the folder of another command than spikelab train, and not of a run{self._runs_below()}"
-            )
+            found = "is the folder of another command than spikelab train, and not of a run"
+            raise RunError(f"{self.path}: {found}{self._runs_below()}")
         return settings_file.read(Train, self.settings)
 
     def _runs_below(self) -> str:

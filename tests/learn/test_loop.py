@@ -152,7 +152,7 @@ def test_folders_of_other_commands_are_told_from_runs(tmp_path):
     for name in ("lls-seed0", "bptt-seed0"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text("{}")
-    with pytest.raises(RunError, match="it has no settings.toml.; runs in it: bptt-seed0, lls-seed0"):
+    with pytest.raises(RunError, match=r"it has no settings.toml\); runs in it: bptt-seed0, lls-seed0"):
         RunFolder(tmp_path).read_settings()
     (tmp_path / "settings.toml").write_text('rule = "lls"\n')
     with pytest.raises(RunError, match="of another command than spikelab train, and not of a run; runs in it: bptt"):
