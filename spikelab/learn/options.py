@@ -17,7 +17,8 @@ def checked_options(
 ) -> dict[str, Any]:
     """The options that a class or function takes, in the types that its signature names.
 
-    Where a list is taken, `40,40` is one and so is a single value. Nothing else is converted.
+    Where a list is taken, `40,40` is one and so is a single value; where nothing may stand, `none` says so. Nothing
+    else is converted.
 
     Args:
         function: What takes the options; parameters without a plain type are not checked.
@@ -41,6 +42,8 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
     lists = [each for each in choices if get_origin(each) in (Sequence, list, tuple)]
     if not all(map(_is_plain, choices)):
         return value
+    if NoneType in choices and value == "none":
+        return None
     given = value
     if lists and str not in choices and not isinstance(value, list | tuple | NoneType):
         parts = value.strip().removeprefix("[").removesuffix("]").split(",") if isinstance(value, str) else [value]
@@ -70,4 +73,4 @@ def _described(hint: Any) -> str:
         return f"{len(items)} {_MANY[items[0]]}"
     if origin in (Sequence, list):
         return f"a list of {_MANY[items[0]]}"
-    return "null" if hint is NoneType else _WORDS[hint]
+    return "none" if hint is NoneType else _WORDS[hint]

@@ -20,6 +20,8 @@ from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
 from typing import Any, Literal
 
+import numpy as np
+
 from spikelab.video.building import GroupBuilder, Interpolation, Wanted
 from spikelab.video.colour import Colour
 from spikelab.video.decode import (
@@ -82,8 +84,10 @@ class VideoReader:
         for name, value in (("colour", colour), ("interpolation", interpolation), ("b_frames", b_frames)):
             if value not in _CHOICES[name]:
                 raise VideoError(f"{path}: {name} = {value!r}: use one of {', '.join(_CHOICES[name])}")
-        if size is not None and (len(size) != 2 or min(size) < 2 or max(size) > 8192):
+        if size is not None and (not _are_numbers(size, 2, 8192) or len(size) != 2):
             raise VideoError(f"{path}: size = {size}: give height and width in pixels, from 2 to 8192")
+        if groups is not None and not _are_numbers(groups, 0):
+            raise VideoError(f"{path}: groups = {groups}: give a list of indices from 0, or None for all")
         if predicted is not None and predicted < 0:
             raise VideoError(f"{path}: predicted = {predicted}: use 0 or more, or None for all")
         if threads < 1:
@@ -179,6 +183,11 @@ class VideoReader:
             raise VideoError(f"{self.path}: none of its {p_frames} P-frames has a motion vector; {remedy(self.path)}")
         if building is not None:
             yield building.group()
+
+
+def _are_numbers(values: Any, least: int, most: int = 1 << 31) -> bool:
+    whole = isinstance(values, Collection) and all(isinstance(value, int | np.integer) for value in values)
+    return whole and all(least <= value <= most for value in values)
 
 
 def read_video(path: str | os.PathLike[str], **options: Any) -> list[GroupOfPictures]:

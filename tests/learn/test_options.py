@@ -38,6 +38,7 @@ class Something:
         ({"widths": "[3, 4]"}, [3, 4]),
         ({"rates": 1}, [1.0]),
         ({"rates": None}, None),
+        ({"crop": "none"}, None),
         ({"names": "a,b"}, "a,b"),
         ({"crop": [3, 4]}, (3, 4)),
         ({"crop": "3,4"}, (3, 4)),
@@ -60,7 +61,7 @@ def test_values_of_the_right_type_and_lists_as_they_are_typed(given, expected):
     [
         ({"widths": "a,b"}, "thing: widths = 'a,b': takes a list of whole numbers, such as"),
         ({"widths": [1.5]}, "widths = .*takes a list of whole numbers"),
-        ({"crop": 3}, "crop = 3: takes 2 whole numbers, such as .* or null"),
+        ({"crop": 3}, "crop = 3: takes 2 whole numbers, such as .* or none"),
         ({"share": "much"}, "share = 'much': takes a number"),
         ({"steps": 2.5}, "steps = 2.5: takes a whole number"),
         ({"steps": True}, "steps = True: takes a whole number"),
