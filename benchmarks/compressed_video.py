@@ -166,18 +166,19 @@ def main() -> None:
 
 
 HEAD = "# The model of compressed video on moving_shapes, and what its parts are worth"
-NOTE = """Made by `python -m benchmarks.compressed_video`: 900 clips of 2 groups of 12 frames, 96 x 96 pixels, 10 motions
-x 3 identities; 8 epochs, batches of 16, AdamW at 2e-3 falling along a cosine, one thread; judged by 300 test clips with
-the weights after the last step. One clip is 0.33 points; with three seeds and 300 clips, differences below 3 points
-say little. Mean and standard deviation over seeds, which change initial weights and the order of clips, not the clips.
+NOTE = """Made by `python -m benchmarks.compressed_video`: 900 clips of 2 groups of 12 frames, 96 x 96 pixels, 10
+motions x 3 identities; 8 epochs, batches of 16, AdamW at 2e-3 falling along a cosine, one thread; judged by 300 test
+clips with the weights after the last step. One clip is 0.33 points; with three seeds and 300 clips, differences below
+3 points say little. Mean and standard deviation over seeds, which change initial weights and the order of clips, not
+the clips.
 
 `image` and `motion` see one half only, and chance within what they can see is 10 % (ten motions) and 33 % (three
 colours). `ordinary_stm` has rectifiers in place of spiking neurons, and sums their output over the steps. `one_step`
-has motion and residual against the picture before in place of accumulated ones, `steps_4` the first four P-frames of a
-group of eleven, `decoded` all 24 pictures through the encoder of I-frames. Energy is modelled: counted operations
+has motion and residual against the picture before in place of accumulated ones, `steps_4` the first four P-frames of
+a group of eleven, `decoded` all 24 pictures through the encoder of I-frames. Energy is modelled: counted operations
 times 4.6 pJ (multiply-accumulate) or 0.9 pJ (accumulate), 45 nm, float32, two multiply-accumulates for an update of a
-membrane; without memory, decoding and idle power. Operations are those of a video. CPU seconds were taken beside other
-programs. Single runs are in `compressed_video.json`.
+membrane; without memory, decoding and idle power. Operations are those of a video. CPU seconds were taken beside
+other programs. Single runs are in `compressed_video.json`.
 """
 
 
