@@ -6,33 +6,19 @@ interrupted loses no more than the video under way. See `spikelab.datasets.actio
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 import warnings
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from spikelab.datasets.action_layouts import ClipLists, find_clips, source_of
-from spikelab.datasets.cache import cache_folder, settings_digest
-from spikelab.datasets.generate import ShardTask, generate_shards
-from spikelab.datasets.video_cache import StoredVideo, write_groups
-from spikelab.datasets.video_samples import Residual, VideoArrays, VideoDataset, choose_groups, read_arrays
-from spikelab.video.errors import VideoError
-from spikelab.video.groups import VideoInfo
-from spikelab.video.reader import VideoReader
-from spikelab.video.transcode import transcode
-
-VERSION = 1  # raise it with every change of the code that changes what is kept of a video
-
-Transcode = Literal["needed", "never"]
+from spikelab.datasets.kept_videos import KeptVideos, Transcode
+from spikelab.datasets.video_samples import Residual
 
 
-class ActionVideos(VideoDataset):
+class ActionVideos(KeptVideos):
     """Videos of actions in a folder.
 
     **Splits.** Where the publisher has labelled train, validation and test splits, they are these. Where one of the
@@ -106,23 +92,14 @@ class ActionVideos(VideoDataset):
         seed: int = 0,
         cache: str | Path | None = None,
     ):
-        if len(size) != 2 or not 16 <= min(size) <= max(size) <= 4096:
-            raise ValueError(f"action_videos: size is {size}, must be a height and a width from 16 to 4096 pixels")
         super().__init__(
-            "action_videos", split, size=(size[0], size[1]), groups=groups, crop=crop, flip=flip, seed=seed
-        )
-        for name, value, known in (
-            ("residual", residual, get_args(Residual)),
-            ("transcode", transcode, get_args(Transcode)),
-            ("missing", missing, ("error", "skip")),
-        ):
-            if value not in known:
-                raise ValueError(f"action_videos: {name} is {value!r}, must be one of {', '.join(known)}")
-        if kept < groups or steps < 1 or split_number < 1:
-            raise ValueError(
-                f"action_videos: kept = {kept}, steps = {steps}, split_number = {split_number}: keep at least the "
-                f"{groups} groups of a sample, and use 1 or more of the others"
-            )
+            "action_videos", split, size=size, crop=crop, flip=flip, groups=groups, kept=kept, steps=steps,
+            accumulate=accumulate, residual=residual, decoded=decoded, transcode=transcode, seed=seed, cache=cache,
+        )  # fmt: skip
+        if missing not in ("error", "skip"):
+            raise ValueError(f"action_videos: missing is {missing!r}, must be one of error, skip")
+        if split_number < 1:
+            raise ValueError(f"action_videos: split_number is {split_number}, must be at least 1")
         for name, share in (("validation", validation), ("test", test)):
             if not 0.0 <= share < 1.0:
                 raise ValueError(f"action_videos: {name} is {share}, must be a share from 0 to less than 1")
@@ -145,69 +122,6 @@ class ActionVideos(VideoDataset):
             )
         self.paths = [path for path, _ in chosen]
         self.labels = np.array([label for _, label in chosen], dtype=np.int64)
-        self.kept, self.steps, self.accumulate, self.residual = kept, steps, accumulate, residual
-        self.decoded, self.transcode = decoded, transcode
-        settings = {"size": list(self.size), "kept": kept, "steps": steps, "accumulate": accumulate}
-        settings |= {"version": VERSION, "residual": residual, "decoded": decoded, "transcode": transcode}
-        self._key = settings_digest(settings)
-        self.folder = cache_folder(f"action_videos-{self._key}", cache)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def label(self, index: int) -> int:
-        """Number of a video's class."""
-        return int(self.labels[index])
-
-    def path(self, index: int) -> Path:
-        """The file of a video."""
-        return self.paths[index]
-
-    def available(self, index: int) -> int:
-        """Groups of pictures of a video that are kept."""
-        return len(self._stored(index)) // self._rows
-
-    def arrays(self, index: int, groups: Sequence[int]) -> VideoArrays:
-        """The given ones of a video's kept groups."""
-        rows = (range(group * self._rows, (group + 1) * self._rows) for group in groups)
-        return self._stored(index).read(list(chain.from_iterable(rows)))
-
-    @property
-    def _rows(self) -> int:
-        """I-frames in the cache for each group of the file."""
-        return 1 + self.steps if self.decoded else 1
-
-    def make(self, *, workers: int | None = None, progress: bool = True) -> None:
-        """Decode all videos of the split that the cache lacks now, and not at their first use.
-
-        Args:
-            workers: processes; None takes all cores.
-            progress: show a progress bar.
-
-        Raises:
-            VideoError: if a video cannot be read; those that are done are kept.
-        """
-        tasks = [self._task(index) for index in range(len(self))]
-        generate_shards(tasks, f"action_videos, {self.split}", workers=workers, progress=progress)
-
-    def _task(self, index: int) -> ShardTask:
-        source = self.paths[index]
-        arguments = {
-            "source": source, "key": self._key, "kept": self.kept, "steps": self.steps, "size": self.size,
-            "residual": self.residual, "accumulate": self.accumulate, "decoded": self.decoded,
-            "transcoded": self.transcode,
-        }  # fmt: skip
-        about = source.stat()
-        # a video that was changed or replaced is decoded anew
-        text = f"{source.resolve()}\n{about.st_size}\n{about.st_mtime_ns}"
-        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        return ShardTask(self.folder / f"{digest}.safetensors", index, index + 1, _keep_video, arguments)
-
-    def _stored(self, index: int) -> StoredVideo:
-        task = self._task(index)
-        task.run()
-        channels = 1 if self.residual == "luma" else 3
-        return StoredVideo(task.path, self._key, self.size, 0 if self.decoded else self.steps, channels)
 
 
 def _splits(found: ClipLists, validation: float, test: float, seed: int) -> dict[str, list[tuple[Path, int]]]:
@@ -238,56 +152,3 @@ def _divided(
         for place, name in enumerate(names):
             (taken if place in chosen else stays).extend(sources[name])
     return stays, taken
-
-
-def _keep_video(
-    path: Path,
-    start: int,
-    stop: int,
-    *,
-    source: Path,
-    key: str,
-    kept: int,
-    steps: int,
-    size: tuple[int, int],
-    residual: Residual,
-    accumulate: bool,
-    decoded: bool,
-    transcoded: Transcode,
-) -> None:
-    """Decode a video and write its kept groups to `path`."""
-    info = _info(source) if transcoded == "needed" else None
-    with tempfile.TemporaryDirectory(prefix="spikelab-") as temporary:
-        video: str | os.PathLike[str] = source
-        if transcoded == "needed" and not _readable(info, steps):
-            video = Path(temporary) / "video.mp4"
-            try:
-                transcode(source, video, group=steps + 1, height=size[0], width=size[1])
-            except VideoError as error:
-                raise VideoError(f"{source}: cannot be coded anew for reading ({error})") from error
-            info = None
-        if info is None:
-            with VideoReader(video) as reader:
-                info = reader.info
-        # at least one, so that a file without I-frames is read, and refused with the reader's reason
-        groups = choose_groups(info.frames["I"], min(kept, info.frames["I"])) if info.frames["I"] else [0]
-        arrays = read_arrays(
-            video, steps, groups=groups, size=size, residual=residual, accumulate=accumulate, decoded=decoded
-        )
-    write_groups(path, arrays, key)
-
-
-def _info(source: Path) -> VideoInfo | None:
-    """What a video holds; None if the reader refuses it, as it does codecs without vectors."""
-    try:
-        with VideoReader(source) as reader:
-            return reader.info
-    except VideoError:
-        return None
-
-
-def _readable(info: VideoInfo | None, steps: int) -> bool:
-    """Whether a video gives vectors, has no B-frames, and groups of about the length that is looked at."""
-    if info is None or info.frames["B"] or not info.frames["I"]:
-        return False
-    return sum(info.frames.values()) <= 2 * (steps + 1) * info.frames["I"]

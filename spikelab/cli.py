@@ -53,7 +53,7 @@ class Command:
 COMMANDS = {
     "train": Command(settings.Train, "spikelab.report.curves:train_and_draw", "spikelab.report.text:training"),
     "eval": Command(settings.Evaluate, "spikelab.learn.evaluate:evaluate_run", "spikelab.report.text:evaluation"),
-    "predict": Command(settings.Predict, "spikelab.report.predict:predict", "spikelab.report.text:files"),
+    "predict": Command(settings.Predict, "spikelab.report.predict:predict", "spikelab.report.predict:predicted"),
     "export": Command(
         settings_hardware.Export, "spikelab.report.export:export", "spikelab.report.hardware_text:exported"
     ),

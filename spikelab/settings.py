@@ -289,6 +289,8 @@ class Predict:
     """Samples of the split; none takes `count` of them, evenly spaced."""
     count: int = 8
     """How many samples, where no indices are given; 0 takes all."""
+    files: list[str] = field(default_factory=list)
+    """Video files of your own to tell the class of, in place of samples of a data set: --files a.mp4,b.avi."""
     scale: int = 2
     """Screen pixels per pixel of the sample."""
     maps: bool = False

@@ -23,10 +23,15 @@ def build_dataset(name: str, split: str, options: Mapping[str, Any]) -> Any:
 
     Raises:
         UnknownNameError: If there is no such data set.
-        ValueError: If it has no such option or refuses a value, or has no such split.
+        ValueError: If it has no such option or refuses a value, lacks a required one, or has no such split.
     """
     dataset_type = registry.load("datasets", name)
-    return dataset_type(split, **checked_options(dataset_type, options, f"data set {name!r}", own=["split"]))
+    given = checked_options(dataset_type, options, f"data set {name!r}", own=["split"])
+    for key, parameter in inspect.signature(dataset_type).parameters.items():
+        if key != "split" and key not in given and parameter.default is parameter.empty:
+            what = f"give its option {key!r}, such as --data.options.{key} VALUE with spikelab train"
+            raise ValueError(f"data set {name!r}: {what}")
+    return dataset_type(split, **given)
 
 
 def build_model(name: str, options: Mapping[str, Any]) -> nn.Module:

@@ -45,17 +45,21 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
     if NoneType in choices and value == "none":
         return None
     given = value
-    if lists and str not in choices and not isinstance(value, list | tuple | NoneType):
-        parts = value.strip().removeprefix("[").removesuffix("]").split(",") if isinstance(value, str) else [value]
-        given = [part.strip() if isinstance(part, str) else part for part in parts]
+    if lists and str not in choices and isinstance(value, str):
+        parts = value.strip().removeprefix("[").removesuffix("]").split(",")
+        given = [part.strip().strip("\"'") for part in parts if part.strip()]
+    elif lists and str not in choices and isinstance(value, bool | int | float):
+        given = [value]
     import jsonargparse
 
     parser = jsonargparse.ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=hint)
     try:
-        return parser.parse_object({"value": list(given) if isinstance(given, tuple) else given}).value
+        parsed = parser.parse_object({"value": list(given) if isinstance(given, tuple) else given}).value
     except jsonargparse.ArgumentError:
         raise ValueError(f"{name} = {value!r}: takes {' or '.join(map(_described, choices))}") from None
+    # a whole number where any number is taken stays as it was written, also in later messages
+    return value if parsed == value else parsed
 
 
 def _is_plain(hint: Any) -> bool:

@@ -32,11 +32,14 @@ def predict_class(
         device: Where the model lies.
 
     Returns:
-        `index`, `label`, `prediction` (names of classes), `probability` of the prediction (softmax of the logits).
+        `index`, `label` (None where it is not known), `prediction` (names of classes), `probability` of the prediction
+        (softmax of the logits).
     """
     sample = dataset[index]
+    # the task refuses labels that are none; an unknown one is not used
+    judged = {**sample, "label": sample["label"].clamp(min=0)}
     with torch.no_grad():
-        logits = run.task.forward(run.model, to_device(default_collate([sample]), device))[0]
+        logits = run.task.forward(run.model, to_device(default_collate([judged]), device))[0]
     probabilities = logits.float().softmax(0).cpu().tolist()
     label, prediction = int(sample["label"]), int(logits.argmax())
     if "motion" in sample:
@@ -47,7 +50,7 @@ def predict_class(
     names = dataset.class_names
     return {
         "index": index,
-        "label": str(names[label]),
+        "label": str(names[label]) if label >= 0 else None,
         "prediction": str(names[prediction]),
         "probability": probabilities[prediction],
     }
@@ -62,7 +65,7 @@ def draw_class(
         picture: The sample [H, W, 3].
         probabilities: One for each class.
         class_names: Their names.
-        label: Number of the true class.
+        label: Number of the true class; below 0 where nobody knows it.
         scale: Screen pixels per pixel; enlarged without smoothing.
     """
     font = ImageFont.load_default(size=13)
@@ -77,7 +80,8 @@ def draw_class(
     likeliest = int(np.argmax(probabilities))
     for place, (name, probability) in enumerate(zip(class_names, probabilities, strict=True)):
         top = _MARGIN + place * _ROW
-        colour = _RIGHT if place == label else _WRONG if place == likeliest else _OTHER
+        known = _WRONG if label >= 0 else _INK
+        colour = _RIGHT if place == label else known if place == likeliest else _OTHER
         bar = left + names + _MARGIN
         draw.text((left, top), name, _INK if place in (label, likeliest) else _OTHER, font)
         draw.rectangle((bar, top + 3, bar + round(_BAR * probability), top + _ROW - 5), colour)

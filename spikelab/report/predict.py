@@ -1,5 +1,6 @@
 """The `spikelab predict` command: pictures of what a trained model sees."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from spikelab.learn.distributed import pick_device
 from spikelab.learn.environment import set_threads
 from spikelab.learn.loading import to_device
 from spikelab.learn.metrics import figures_of
-from spikelab.learn.restore import load_run, open_evaluation_data
+from spikelab.learn.options import checked_options
+from spikelab.learn.restore import TrainedRun, load_run, open_evaluation_data
+from spikelab.registry import load
 from spikelab.report.class_prediction import predict_class
 from spikelab.report.overlay import class_picture, events_picture, frame_picture, side_by_side
+from spikelab.report.text import files as files_written
 from spikelab.settings import Predict
 
 
@@ -31,12 +35,13 @@ def predict(settings: Predict) -> dict[str, Any]:
     Raises:
         RunError: If the run is not there.
         CheckpointError: If its checkpoint is damaged or does not fit.
-        ValueError: If the data has other classes, or has no such sample; or `maps` of samples with one class each.
+        ValueError: If the data has other classes, or has no such sample; or `maps` of samples with one class each; or
+            `files` for a model that does not look at video.
     """
     device = pick_device(settings.device)
     set_threads(settings.threads)
     run = load_run(settings.run, settings.checkpoint, device)
-    name, dataset = open_evaluation_data(run, settings.data)
+    name, dataset = _own_files(run, settings.files) if settings.files else open_evaluation_data(run, settings.data)
     folder = Path(settings.folder or run.folder.path / "predictions")
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
@@ -44,10 +49,12 @@ def predict(settings: Predict) -> dict[str, Any]:
     one_class = run.settings.task == "classification"
     if one_class and settings.maps:
         raise ValueError("maps: a sample of a classification has one class, and so no map of classes; leave maps out")
-    for index in _choose(settings, len(dataset)):
+    for index in range(len(dataset)) if settings.files else _choose(settings, len(dataset)):
         if one_class:
-            files.append(folder / f"{name}-{settings.data.split}-{index:05d}.png")
-            samples.append(predict_class(run, dataset, index, files[-1], settings.scale, device))
+            label = Path(settings.files[index]).stem if settings.files else settings.data.split
+            files.append(folder / f"{name}-{label}-{index:05d}.png")
+            told = predict_class(run, dataset, index, files[-1], settings.scale, device)
+            samples.append(told | ({"file": settings.files[index]} if settings.files else {}))
             continue
         sample = dataset[index]
         with torch.no_grad():
@@ -76,6 +83,26 @@ def predict(settings: Predict) -> dict[str, Any]:
             files.append(folder / f"{stem}-classes.png")
             Image.fromarray(classes.numpy().astype(np.uint8)).save(files[-1])
     return {"files": [str(path) for path in files], "samples": samples}
+
+
+def _own_files(run: TrainedRun, paths: Sequence[str]) -> tuple[str, Any]:
+    # only these need PyAV
+    from spikelab.datasets.video_files import files_for
+
+    classes = run.task.description().get("class_names", [])
+    data = run.settings.data
+    options = checked_options(load("datasets", data.name), data.options, f"data set {data.name!r}")
+    return "file", files_for(paths, classes, run.sample_shapes, data.name, options)
+
+
+def predicted(figures: Mapping[str, Any]) -> str:
+    """What the files of one's own were taken for, and the files that were written."""
+    told = [
+        f"{sample['file']}: {sample['prediction']}, {100 * sample['probability']:.1f} %"
+        for sample in figures["samples"]
+        if "file" in sample
+    ]
+    return "\n".join([*told, files_written(figures)])
 
 
 def _choose(settings: Predict, length: int) -> list[int]:

@@ -113,6 +113,33 @@ def test_accuracy_in_integers(trained, tmp_path):
     assert figures["bits"]["8"]["figures"]["accuracy"] > 0.9
 
 
+def test_files_of_ones_own(tmp_path, capsys):
+    run = tmp_path / "run"
+    options = {"height": 32, "width": 32, "frames": 5, "samples": 6, "label": "identity", "cache": tmp_path / "cache"}
+    data = {"data.name": "moving_shapes", **{f"data.options.{name}": value for name, value in options.items()}}
+    assert main(words(run, **data, **{"data.batch_size": 3, "epochs": 1})) == 0
+    clip = next((tmp_path / "cache").rglob("test-*.mp4"), None) or next((tmp_path / "cache").rglob("train-*.mp4"))
+    capsys.readouterr()
+    figures = report(tmp_path, "predict", run, "--device=cpu", "--files", clip)
+    printed = capsys.readouterr().out
+    (sample,) = figures["samples"]
+    assert sample["prediction"] in ("red", "green", "blue")
+    assert f"{clip}: {sample['prediction']}, {100 * sample['probability']:.1f} %" in printed
+    assert Path(figures["files"][0]).name == f"file-{clip.stem}-00000.png"
+    assert main(["predict", str(run), "--device=cpu", "--files", str(tmp_path / "none.mp4")]) == 1
+    assert "none.mp4: no such file" in capsys.readouterr().err
+
+
+def test_files_need_a_model_of_video(tmp_path, capsys):
+    run = tmp_path / "digits"
+    options = ["--task=classification", "--model.name=spiking_classifier", "--data.name=drawn_digits", "--epochs=1"]
+    options += ["--data.options.train=64", "--tensorboard=false", "--device=cpu", "--threads=1"]
+    assert main(["train", f"--folder={run}", *options]) == 0
+    capsys.readouterr()
+    assert main(["predict", str(run), "--files", "a.mp4"]) == 1
+    assert "files: video files are for models of compressed video" in capsys.readouterr().err
+
+
 @pytest.mark.shared
 def test_fine_tuned_on_real_clips_from_files_to_pictures(shared, tmp_path):
     """Two classes of whatever clips there are, from a run on other clips."""
@@ -140,3 +167,7 @@ def test_fine_tuned_on_real_clips_from_files_to_pictures(shared, tmp_path):
         picture = np.asarray(Image.open(name))
         assert picture.shape[0] > 2 * 56
         assert len(np.unique(picture)) > 20
+    # files as they are, without a folder for their class
+    figures = report(tmp_path, "predict", run, "--device=cpu", "--files", f"{clips[0]},{clips[1]}", "--scale=1")
+    assert [sample["file"] for sample in figures["samples"]] == [str(clips[0]), str(clips[1])]
+    assert {sample["label"] for sample in figures["samples"]} == {None}

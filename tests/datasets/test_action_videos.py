@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from spikelab.datasets import action_videos, generate
+from spikelab.datasets import generate, kept_videos
 from spikelab.datasets.action_layouts import find_clips, source_of
 from spikelab.datasets.action_videos import ActionVideos
 from spikelab.datasets.cache import CacheFileError
 from spikelab.datasets.video_samples import VideoArrays, choose_groups, read_arrays
+from spikelab.learn.build import build_dataset
 from spikelab.registry import load
 from spikelab.report import data as data_commands
 from spikelab.settings import DataCheck, DataMake
@@ -343,7 +344,7 @@ def test_videos_are_decoded_once(folders, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return read_arrays(path, *arguments, **options)
 
-    monkeypatch.setattr(action_videos, "read_arrays", counted)
+    monkeypatch.setattr(kept_videos, "read_arrays", counted)
     first = [data[index] for index in range(3)]
     with pytest.raises(KeyboardInterrupt):
         data[3]
@@ -410,6 +411,21 @@ def test_videos_of_long_groups_are_coded_anew(tmp_path):
     as_they_are = ActionVideos("train", **options, transcode="never")
     assert as_they_are.available(0) == 1
     assert ActionVideos("train", **options).available(0) == 3
+
+
+def test_videos_without_p_frames_are_coded_anew(tmp_path):
+    (tmp_path / "wave").mkdir()
+    write_video(tmp_path / "wave" / "a_1.mp4", pictures(1), group=1)
+    options = OPTIONS | {"folder": tmp_path, "cache": tmp_path / "cache"}
+    assert not ActionVideos("train", **options, transcode="never")[0]["valid"].any()
+    sample = ActionVideos("train", **options)[0]
+    assert sample["valid"].all()
+    assert sample["motion"].any()
+
+
+def test_a_folder_must_be_named():
+    with pytest.raises(ValueError, match=r"'action_videos': give its option 'folder', such as --data.options.folder"):
+        build_dataset("action_videos", "train", {})
 
 
 @pytest.mark.shared

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import torch
 
@@ -24,6 +23,7 @@ from spikelab.learn.continual.run import ContinualRun
 from spikelab.learn.continual.stream import Stream
 from spikelab.learn.distributed import join_processes
 from spikelab.learn.environment import set_threads, versions
+from spikelab.learn.options import checked_options
 from spikelab.learn.run_folder import RunError
 from spikelab.learn.seeds import seed_everything
 from spikelab.settings import Optimiser
@@ -98,8 +98,6 @@ def completed(settings: Continual) -> Continual:
         ValueError: If one of them has no such option, or a list is none.
     """
     registry.load("rules", settings.rule.name)
-    method = registry.load("continual_methods", settings.method)
-    stream = registry.load("streams", settings.stream)
     model = settings.model
     if model.name == "spiking_classifier":
         model = replace(model, options={**SPIKING_OPTIONS, **model.options})
@@ -107,8 +105,8 @@ def completed(settings: Continual) -> Continual:
     return replace(
         settings,
         model=model,
-        method_options=_fitted(settings.method_options, method, "method", settings.method),
-        stream_options=_fitted(settings.stream_options, stream, "stream", settings.stream),
+        method_options=_method_options(settings.method, settings.method_options),
+        stream_options=_stream_options(settings.stream, settings.stream_options),
     )
 
 
@@ -149,7 +147,7 @@ def build_stream(name: str, options: Mapping[str, Any], seed: int) -> Stream:
         ValueError: If it has no such option, or refuses a value.
     """
     make = registry.load("streams", name)
-    stream: Stream = make(seed, **_fitted(options, make, "stream", name))
+    stream: Stream = make(seed, **_stream_options(name, options))
     return stream
 
 
@@ -161,7 +159,7 @@ def build_method(name: str, options: Mapping[str, Any], learner: Learner) -> Con
         ValueError: If it has no such option, refuses a value, or does not work with this model or rule.
     """
     kind = registry.load("continual_methods", name)
-    method: ContinualMethod = kind(learner, **_fitted(options, kind, "method", name))
+    method: ContinualMethod = kind(learner, **_method_options(name, options))
     return method
 
 
@@ -176,37 +174,12 @@ def _is_plain(optimiser: Optimiser) -> bool:
     return optimiser.name == "sgd" and optimiser.weight_decay == 0
 
 
-def _fitted(options: Mapping[str, Any], made: Any, kind: str, name: str) -> dict[str, Any]:
-    """Options of a method or a stream, with lists where it takes lists: one value is a list of one, `a,b` one of two.
-
-    Raises:
-        ValueError: If it has no such option, or an item of a list is no number where it takes numbers.
-    """
-    own = "learner" if kind == "method" else "seed"  # what it gets from the run
-    known = [key for key in inspect.signature(made).parameters if key != own]
-    # a class's own hints are those of its attributes
-    hints = get_type_hints(getattr(made, "__init__") if inspect.isclass(made) else made)  # noqa: B009
-    fitted = {}
-    for key, value in options.items():
-        if key not in known:
-            raise ValueError(f"{kind} {name!r} has no option {key!r}; {registry.suggestion(key, known)}")
-        lists = [each for each in (hints[key], *get_args(hints[key])) if get_origin(each) is Sequence]
-        fitted[key] = _as_list(value, get_args(lists[0])[0], f"{kind}_options.{key}") if lists else value
-    return fitted
+def _method_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    return checked_options(registry.load("continual_methods", name), options, f"method {name!r}", own=["learner"])
 
 
-def _as_list(value: Any, item: type, name: str) -> list[Any]:
-    items: Sequence[Any] = [value] if isinstance(value, int | float) else value
-    if isinstance(value, str):
-        listed = value.strip().removeprefix("[").removesuffix("]").split(",")
-        items = [each.strip().strip("\"'") for each in listed if each.strip()]
-    try:
-        found = [item(each) for each in items]
-    except ValueError:
-        raise ValueError(f"{name} = {value!r}: give numbers, such as --{name} 50 or --{name} 50,30") from None
-    if item is int and any(float(each) != whole for each, whole in zip(items, found, strict=True)):
-        raise ValueError(f"{name} = {value!r}: give whole numbers")
-    return found
+def _stream_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    return checked_options(registry.load("streams", name), options, f"stream {name!r}", own=["seed"])
 
 
 def _require_same(folder: Path, settings: Continual) -> None:

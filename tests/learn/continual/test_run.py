@@ -182,7 +182,7 @@ def test_options_of_the_spiking_classifier_are_its_own():
             lambda: run("hlop", method_options={"more": [1, 17, 1]}),
             "more = 17 for .*hidden2_weights, which has 16 inputs",
         ),
-        (lambda: run("hlop", method_options={"neurons": "many"}), "--method_options.neurons 50"),
+        (lambda: run("hlop", method_options={"neurons": "many"}), "neurons = 'many': takes a list of whole"),
         (lambda: run("hlop", method_options={"neurons": 2.5}), "whole numbers"),
         (
             lambda: build_stream("split", {"data": "drawn_digits", "samples": 5000}, 0),

@@ -111,7 +111,7 @@ def test_what_it_does_not_take_is_named():
     torch.manual_seed(0)
     with pytest.raises(UnsupportedError, match=r"'readout_weights'.*not one of leaky integrators.*use ottt"):
         rule_for(Chain(leaky(LIF), readout=leaky(LIF)), "e_prop")
-    with pytest.raises(ValueError, match="feedback = 'wrong': takes 'symmetric', 'random' or 'adaptive'"):
+    with pytest.raises(ValueError, match="feedback = 'wrong': takes one of symmetric, random, adaptive"):
         rule_for(Chain(leaky(LIF)), "e_prop", feedback="wrong")
     with pytest.raises(UnsupportedError, match=r"'weights0' has a LI, which does not spike.*lls"):
         rule_for(Chain(leaky(LI)), "e_prop")

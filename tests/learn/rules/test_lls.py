@@ -151,12 +151,12 @@ def test_pooling_is_torchs_adaptive_pooling(shape, size):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"modulation": "tensor"}, "modulation = 'tensor': takes 'none', 'vector' or 'matrix'"),
-        ({"modulation_start": "one"}, "modulation_start = 'one': takes 'random' or 'identity'"),
+        ({"modulation": "tensor"}, "modulation = 'tensor': takes one of none, vector, matrix"),
+        ({"modulation_start": "one"}, "modulation_start = 'one': takes one of random, identity"),
         ({"temperature": 0.0}, "temperature = 0.0 must be positive"),
         ({"features": 0}, "features = 0 must be at least 1"),
         ({"rows": 5}, "rows = 5: another number than that of classes needs modulation 'matrix'"),
-        ({"basis": "sinus"}, "basis = 'sinus': takes 'square', 'sine', 'cosine' or 'random'"),
+        ({"basis": "sinus"}, "basis = 'sinus': takes one of square, sine, cosine, random"),
     ],
 )
 def test_options_are_checked(options, message, make_model, make_rule):
