@@ -11,7 +11,6 @@ import numpy as np
 
 from spikelab import registry
 from spikelab.datasets.kept_videos import KeptVideos
-from spikelab.video.errors import VideoError
 
 UNKNOWN = -1
 """The label of a video whose class is not known."""
@@ -57,13 +56,13 @@ def files_for(
 
     Raises:
         FileNotFoundError: if a file is not there.
-        ValueError: if the model was trained on anything but compressed video.
+        ValueError: if the model was trained on anything but compressed video, or on decoded pictures.
     """
     if not {"image", "motion", "residual", "valid"} <= set(shapes):
         raise ValueError(f"files: video files are for models of compressed video, and this one was trained on {data}")
     groups, steps = shapes["valid"]
     if not steps:
-        raise VideoError("files: this model was trained on decoded pictures (decoded), which files are not read as")
+        raise ValueError("files: this model was trained on decoded pictures (decoded), which files are not read as")
     own = inspect.signature(registry.load("datasets", data)).parameters
     given = {name: parameter.default for name, parameter in own.items()} | dict(options)
     height, width = shapes["image"][-2:]

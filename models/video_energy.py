@@ -1,8 +1,7 @@
-"""Operations, speed and energy of a model of compressed video: what is estimated apart from what is measured.
+"""Operations and estimated energy of a model of compressed video.
 
-``energy`` counts operations and multiplies them by a named table of published costs: an **estimate** that leaves out
-memory, decoding and everything that is not a layer. ``throughput`` runs the model on this machine and reads its meters:
-a **measurement** of this program on this processor, with the machine's idle power in it. One says nothing of the other.
+They are counted and multiplied by a named table of published costs: an **estimate** that leaves out memory, decoding
+and everything that is not a layer. What a machine's meters say is another thing: ``spikelab.models.measured_energy``.
 """
 
 from __future__ import annotations
@@ -10,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from spikelab.models.hybrid_energy import judging, modelled_joule, ordinary_macs, spiking_operations
-from spikelab.models.measured_energy import measure
 from spikelab.models.video import CompressedVideo
 from spikelab.nn.operation_costs import cost_table
 
@@ -44,27 +40,4 @@ def energy(model: CompressedVideo, batch: Mapping[str, Any], table: str = "45nm_
         "ordinary_macs": ordinary,
         **spiking,
         f"estimated_joule_{table}": modelled_joule(ordinary, spiking, costs),
-    }
-
-
-def throughput(model: CompressedVideo, batch: Mapping[str, Any], seconds: float = 1.0) -> dict[str, Any]:
-    """Videos per second of the model on the machine that it is on, without their decoding, and joules per video.
-
-    Args:
-        model: is run in evaluation mode.
-        batch: of a data set of compressed video, on the model's device.
-        seconds: to measure for at least.
-
-    Returns:
-        ``videos_per_second``, ``videos_of_a_batch``, ``threads``, and ``measured_joule_per_video``: meter -> joules,
-        empty where the machine has no meter that can be read.
-    """
-    videos = len(batch["valid"])
-    with judging(model):
-        found = measure(lambda: model(*(batch[name] for name in model.inputs)), videos, seconds)
-    return {
-        "videos_per_second": found["samples_per_second"],
-        "videos_of_a_batch": videos,
-        "threads": torch.get_num_threads(),
-        "measured_joule_per_video": found.get("joule_per_sample", {}),
     }

@@ -50,7 +50,7 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
         given = [part.strip().strip("\"'") for part in parts if part.strip()]
     elif lists and str not in choices and isinstance(value, bool | int | float):
         given = [value]
-    import jsonargparse
+    import jsonargparse  # it takes a while, and few calls have options
 
     parser = jsonargparse.ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=hint)

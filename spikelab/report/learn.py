@@ -18,10 +18,10 @@ from spikelab.learn.evaluate import evaluate_run
 from spikelab.learn.interrupt import TrainingInterrupted
 from spikelab.learn.logs import read_log
 from spikelab.learn.precision import choose_precision
+from spikelab.learn.result_folder import keep_settings, refuse_other_settings
 from spikelab.learn.rule_costs import rule_costs
 from spikelab.learn.run_folder import RunError, RunFolder
 from spikelab.learn.train import refuse_changes, train
-from spikelab.report.result_folder import keep_settings, refuse_other_settings
 from spikelab.report.tables import percent, render
 from spikelab.settings import Data, Evaluate, EvaluationData, Model, Rule, Train
 from spikelab.settings_learning import Learn

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from spikelab.io.atomic import write_json_atomically
 from spikelab.io.settings_file import to_dict
-from spikelab.report.result_folder import keep_settings, refuse_other_settings
+from spikelab.learn.result_folder import keep_settings, refuse_other_settings
 from spikelab.report.tables import render
 from spikelab.settings_simulation import WhatWhen
 from spikelab.sim.turns import SimulationInterrupted

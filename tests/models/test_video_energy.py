@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from spikelab.models.hybrid_energy import modelled_joule, spiking_operations
-from spikelab.models.measured_energy import Meter, measure, meters
-from spikelab.models.video_energy import energy, throughput
+from spikelab.models.measured_energy import Meter, measure
+from spikelab.models.video_energy import energy
 from spikelab.nn import LIF, Dense, Integrator, Network
 from spikelab.nn.operation_costs import TABLES
 
@@ -81,14 +81,6 @@ def test_ordinary_modulators_cost_more_than_spiking_ones():
 def test_a_table_without_multiplications_is_refused():
     with pytest.raises(ValueError, match="'loihi' has no multiply-accumulate"):
         energy(settled(), videos(), "loihi")
-
-
-def test_measured_speed_keeps_away_from_estimates():
-    model = settled().train()
-    found = throughput(model, videos(), seconds=0.01)
-    assert found["videos_per_second"] > 0
-    assert set(found["measured_joule_per_video"]) == {meter.name for meter in meters()}
-    assert model.training
 
 
 def test_rapl_packages_are_read_and_their_parts_are_not(tmp_path):

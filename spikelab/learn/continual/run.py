@@ -31,9 +31,8 @@ from spikelab.settings_continual import Continual
 logger = logging.getLogger(__name__)
 
 _JUDGED_AT_ONCE = 256
-_DIVERGED = (
-    1e6  # losses of guessing: a loss beyond them is finite yet, and has left what gradient descent comes back from
-)
+# In losses of guessing: what is larger is finite yet, but gradient descent does not come back from there.
+_DIVERGED = 1e6
 
 
 @dataclass

@@ -24,6 +24,7 @@ from spikelab.learn.continual.stream import Stream
 from spikelab.learn.distributed import join_processes
 from spikelab.learn.environment import set_threads, versions
 from spikelab.learn.options import checked_options
+from spikelab.learn.result_folder import SETTINGS_FILE, keep_settings, refuse_other_settings
 from spikelab.learn.run_folder import RunError
 from spikelab.learn.seeds import seed_everything
 from spikelab.settings import Optimiser
@@ -33,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 # What may differ when the same command is given again: no weight depends on it.
 _FREE = ("folder", "seeds", "device", "threads", "json")
-_SETTINGS = "settings.toml"
 
 
 def learn_stream(settings: Continual) -> dict[str, Any]:
@@ -67,8 +67,7 @@ def learn_stream(settings: Continual) -> dict[str, Any]:
             stream = build_stream(settings.stream, settings.stream_options, seed)
             run = prepare(settings, stream, seed, processes.device, folder / f"seed_{seed}.safetensors")
             # not before all is known to fit: the settings of a command that was refused must not bind the next one
-            folder.mkdir(parents=True, exist_ok=True)
-            settings_file.write(replace(settings, json=None), folder / _SETTINGS)
+            keep_settings(settings)
             figures = {"seed": seed, "names": list(stream.names), "versions": versions(), **run.learn()}
             write_json_atomically(result, figures)
             runs.append(figures)
@@ -184,23 +183,12 @@ def _stream_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _require_same(folder: Path, settings: Continual) -> None:
     """Refuses a folder in which a seed was begun with other settings, or that belongs to another command."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--folder {folder}: is a file; name a folder")
-    path = folder / _SETTINGS
-    if not path.exists():
-        return
-    if "stream" not in settings_file.load_toml(path):
+    path = folder / SETTINGS_FILE
+    if path.exists() and "stream" not in settings_file.load_toml(path):
         raise RunError(f"{folder}: already holds a run of another command; choose another --folder")
-    if not any(folder.glob("seed_*")):
-        return
-    stored = settings_file.read(Continual, path)
-    before, now = settings_file.to_dict(stored), settings_file.to_dict(settings)
-    for name in before:
-        if name not in _FREE and before[name] != now[name]:
-            raise RunError(
-                f"{folder}: was started with {name} = {before[name]!r}, and is now to go on with {now[name]!r}; "
-                "choose another --folder"
-            )
+    # settings bind a folder from the first seed on: the first attempt at a command is often not the last
+    if any(folder.glob("seed_*")) or not folder.is_dir():
+        refuse_other_settings(settings, _FREE)
 
 
 def _spread(values: list[float | None]) -> tuple[float | None, float | None]:

@@ -10,7 +10,7 @@ from typing import Any
 from spikelab.io import settings_file
 from spikelab.learn.run_folder import RunError
 
-_NAME = "settings.toml"
+SETTINGS_FILE = "settings.toml"
 
 
 def refuse_other_settings(settings: Any, free: Collection[str]) -> None:
@@ -30,9 +30,9 @@ def refuse_other_settings(settings: Any, free: Collection[str]) -> None:
             if not path.is_dir():
                 raise ValueError(f"--folder {folder}: {path} is a file; name a folder")
             break
-    if not (folder / _NAME).exists():
+    if not (folder / SETTINGS_FILE).exists():
         return
-    stored = settings_file.to_dict(settings_file.read(type(settings), folder / _NAME))
+    stored = settings_file.to_dict(settings_file.read(type(settings), folder / SETTINGS_FILE))
     given = settings_file.to_dict(settings)
     before, now = (_flat({key: each[key] for key in each if key not in free}) for each in (stored, given))
     for name in {**before, **now}:
@@ -47,7 +47,7 @@ def keep_settings(settings: Any) -> None:
     """Makes the folder of a command, and writes the settings into it that `refuse_other_settings` looks at."""
     folder = Path(settings.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    settings_file.write(replace(settings, json=None), folder / _NAME)
+    settings_file.write(replace(settings, json=None), folder / SETTINGS_FILE)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
