@@ -16,12 +16,14 @@ from spikelab import __version__
 from spikelab.io.atomic import write_json_atomically
 
 HEAD, VECTORS, JOINT = "head.onnx", "vectors.safetensors", "joint.safetensors"
+#: What the manifest of a bundle calls itself.
+BUNDLE = "spikelab hybrid bundle"
 
 
 def bundle_manifest(model: str, inputs: Mapping[str, Tensor], logits: Tensor) -> dict[str, Any]:
     """The start of a bundle's manifest: what it is of, and the shapes that go in and come out."""
     return {
-        "format": "spikelab hybrid bundle",
+        "format": BUNDLE,
         "format_version": 1,
         "spikelab": __version__,
         "model": model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from spikelab import registry
 from spikelab.hw.backends.npz import read_npz
 from spikelab.hw.backends.vectors import read_vectors, verify_vectors
 from spikelab.hw.ir import IntegerGraph
+from spikelab.models.hybrid_export import BUNDLE
 from spikelab.report.hardware_bundle import JOINT, verify_ordinary_half
 from spikelab.report.hardware_export import FORMAT, MANIFEST
 from spikelab.settings_hardware import Verify
@@ -85,18 +87,68 @@ def _contradictions(manifest: dict[str, Any], graph: IntegerGraph) -> list[str]:
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
+        nir = sorted(each.name for each in folder.glob("*.nir"))
+        if nir:
+            raise VerificationError(_is_nir(folder, nir))
         raise VerificationError(f"{folder}: not the folder of an export for hardware (it has no {MANIFEST})")
     try:
         manifest = json.loads(path.read_text())
-        assert manifest["format"] == FORMAT
-        assert manifest["format_version"] == 1, f"format_version {manifest['format_version']}, known is 1"
-        sums, artefacts = manifest["sha256"], manifest["artefacts"]
-        assert all(isinstance(key, str) and isinstance(value, str) for key, value in sums.items())
-        assert all(name in registry.names("backends") for name in artefacts)
-        assert all(isinstance(manifest["input"][key], list) for key in ("shape", "range"))
-        assert all({"name", "population", "value", "steps_late", "unit", "rest"} <= set(o) for o in manifest["outputs"])
-        # a manifest may not point out of its folder
-        assert all(not Path(name).is_absolute() and ".." not in Path(name).parts for name in sums)
-    except (ValueError, KeyError, AssertionError, AttributeError, TypeError) as error:
-        raise VerificationError(f"{path}: is damaged ({type(error).__name__}: {error})") from error
+    except ValueError as error:
+        raise VerificationError(f"{path}: is damaged (no JSON: {error})") from error
+    if isinstance(manifest, dict) and manifest.get("format") == BUNDLE:
+        files = manifest.get("sha256")
+        raise VerificationError(_is_nir(folder, list(files) if isinstance(files, dict) else [MANIFEST]))
+    reason = _fault(manifest)
+    if reason:
+        raise VerificationError(f"{path}: is damaged ({reason})")
     return dict(manifest)
+
+
+def _is_nir(folder: Path, files: Sequence[str]) -> str:
+    return (
+        f"{folder}: holds an export for other simulators ({', '.join(files)}), of which there is no form in integers; "
+        "verify compares exports for hardware with the simulator: export with --format bundle, c99, netx or npz, and "
+        "verify that folder"
+    )
+
+
+def _fault(manifest: Any) -> str:
+    """Why this is not the manifest of an export for hardware; "" if it is one."""
+    if not isinstance(manifest, dict):
+        return "it is no JSON object"
+    if manifest.get("format") != FORMAT:
+        return f"format is {manifest.get('format')!r}, must be {FORMAT!r}"
+    if manifest.get("format_version") != 1:
+        return f"format_version is {manifest.get('format_version')!r}, known is 1"
+    kinds = {"sha256": dict, "artefacts": dict, "input": dict, "outputs": list}
+    for key, kind in kinds.items():
+        if not isinstance(manifest.get(key), kind):
+            return f"{key} is {'no list' if kind is list else 'no object'}"
+    for name, total in manifest["sha256"].items():
+        if not isinstance(total, str):
+            return f"sha256 of {name} is no text"
+        # a manifest may not point out of its folder
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            return f"sha256 names {name}, which lies outside of its folder"
+    for name, files in manifest["artefacts"].items():
+        if name not in registry.names("backends"):
+            return f"artefact {name!r} is unknown; known are {', '.join(registry.names('backends'))}"
+        if not isinstance(files, list):
+            return f"artefact {name!r} has no list of files"
+    for key in ("shape", "range"):
+        if not isinstance(manifest["input"].get(key), list):
+            return f"input.{key} is no list"
+    wanted = {"name", "population", "value", "steps_late", "unit", "rest"}
+    for place, output in enumerate(manifest["outputs"]):
+        if not isinstance(output, dict) or not wanted <= set(output):
+            return f"outputs[{place}] must have {', '.join(sorted(wanted))}"
+        if not isinstance(output["unit"], list):
+            return f"outputs[{place}].unit is no list"
+    return _fault_of_joint(manifest)
+
+
+def _fault_of_joint(manifest: dict[str, Any]) -> str:
+    steps = manifest["input"].get("steps")
+    if JOINT in manifest["sha256"] and (type(steps) is not int or steps < 1):
+        return f"input.steps is {steps!r}, must be a whole number of at least 1"
+    return ""

@@ -259,3 +259,43 @@ def test_what_cannot_be_lowered_writes_nothing(tmp_path, capsys):
     assert main(["export", str(path), *words]) == 1
     assert "subtracts its threshold; Loihi resets" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_verify_says_what_kind_of_export_a_folder_holds(run, report, tmp_path, capsys):
+    report("export", run, "--out", tmp_path / "plain")
+    hybrid = tmp_path / "hybrid"
+    hybrid.mkdir()
+    manifest = {"format": "spikelab hybrid bundle", "format_version": 1, "sha256": {"head.onnx": "0", "part.nir": "0"}}
+    (hybrid / "manifest.json").write_text(json.dumps(manifest))
+    for folder, files in ((tmp_path / "plain", "network.nir"), (hybrid, "head.onnx, part.nir")):
+        assert main(["verify", str(folder)]) == 1
+        told = capsys.readouterr().err
+        assert f"{folder}: holds an export for other simulators ({files})" in told
+        assert "export with --format bundle, c99, netx or npz" in told
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda m: m.update(format="other"), "format is 'other', must be 'spikelab hardware export'"),
+        (lambda m: m.pop("format_version"), "format_version is None, known is 1"),
+        (lambda m: m.update(sha256=3), "sha256 is no object"),
+        (lambda m: m.update(outputs={}), "outputs is no list"),
+        (lambda m: m["sha256"].update(a=1), "sha256 of a is no text"),
+        (lambda m: m["sha256"].update({"../x": "0"}), "sha256 names ../x, which lies outside of its folder"),
+        (lambda m: m["artefacts"].update(fpga=[]), "artefact 'fpga' is unknown; known are"),
+        (lambda m: m["artefacts"].update(npz=1), "artefact 'npz' has no list of files"),
+        (lambda m: m["input"].update(range=0), "input.range is no list"),
+        (lambda m: m["outputs"][0].pop("rest"), "outputs[0] must have name, population, rest"),
+        (lambda m: m["outputs"][0].update(unit=1.0), "outputs[0].unit is no list"),
+        (lambda m: (m["sha256"].update({"joint.safetensors": "0"}), m["input"].pop("steps")), "input.steps is None"),
+    ],
+)
+def test_each_fault_of_a_manifest_has_its_reason(tmp_path, capsys, change, reason):
+    output = {"name": "a", "population": "a", "value": "v", "steps_late": 0, "unit": [1.0], "rest": 0.0}
+    manifest = {"format": "spikelab hardware export", "format_version": 1, "sha256": {}, "artefacts": {}}
+    manifest |= {"input": {"shape": [1], "range": [0, 1], "steps": 1}, "outputs": [output]}
+    change(manifest)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["verify", str(tmp_path)]) == 1
+    assert f"{tmp_path / 'manifest.json'}: is damaged ({reason}" in capsys.readouterr().err
