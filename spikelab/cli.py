@@ -12,7 +12,9 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -145,16 +147,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _check_writable(options.json)
         logging.basicConfig(format="%(message)s", stream=sys.stderr)
         logging.getLogger("spikelab").setLevel(logging.INFO)  # ours; other libraries only warn
-        figures = _load(command.run)(options)
-        if _is_main_process():
-            print(_load(command.show)(figures))
-            if options.json and not command.writes_json:
-                _write_json(options.json, name, options, figures)
+        with _warnings_in_one_line(name):
+            figures = _load(command.run)(options)
+            if _is_main_process():
+                print(_load(command.show)(figures))
+                if options.json and not command.writes_json:
+                    _write_json(options.json, name, options, figures)
         return 0
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
             traceback.print_exc()
         return _report(name, error)
+
+
+@contextmanager
+def _warnings_in_one_line(name: str) -> Iterator[None]:
+    """Warnings as errors are told: by the command, in one line without the place in the code, each once."""
+    told = set()
+
+    def show(message: Warning | str, *place: Any, **more: Any) -> None:
+        line = f"spikelab {name}: warning: {' '.join(str(message).split())}"
+        if line not in told and _is_main_process():
+            told.add(line)
+            print(line, file=sys.stderr)
+
+    with warnings.catch_warnings():
+        setattr(warnings, "showwarning", show)  # noqa: B010 - the hook that the module names for this
+        yield
 
 
 def _check_writable(path: str) -> None:
