@@ -127,7 +127,7 @@ def read_arrays(
         return _pictures(read_pictures(path, groups, steps, size), steps, 1 if residual == "luma" else 3)
     found = read_video(
         path, colour=residual, accumulate=accumulate, groups=groups, size=size, predicted=steps,
-        colours=residual == "luma",
+        colours=residual == "luma", b_frames="drop",
     )  # fmt: skip
     return _stacked(found, steps)
 

@@ -7,6 +7,7 @@ never used, because the vectors that they export differ from run to run in files
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -26,6 +27,9 @@ CODECS_WITH_VECTORS = (
 PICTURE_TYPES = {0: "P", 1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
 #: More pixels than this in a frame are taken for a broken header; it is that of 16k video.
 MOST_PIXELS = 15360 * 8640
+
+#: A file that says how long it is may end this much earlier before anything counts as missing, in seconds.
+TOLERANCE = 0.25
 
 #: A container and its stream of video.
 Opened = tuple[Any, Any]
@@ -60,10 +64,18 @@ def open_video(path: str | os.PathLike[str]) -> Opened:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(f"{path}: no video file, or a broken one ({reason}); copy or download it again") from None
     try:
+        _refuse_pictures(path, container)
         return container, _video_stream(path, container)
     except BaseException:
         container.close()
         raise
+
+
+def _refuse_pictures(path: Path, container: Any) -> None:
+    """FFmpeg takes a picture for a video of one frame, whatever the file is called."""
+    kind = container.format.name
+    if kind == "image2" or kind.endswith("_pipe"):
+        raise VideoError(f"{path}: a picture ({kind.removesuffix('_pipe')}), not a video; name another file")
 
 
 def _video_stream(path: Path, container: Any) -> Any:
@@ -126,6 +138,7 @@ def decoded_frames(
         stream.codec_context.thread_count = threads
         count = damaged = dropped = 0
         size = None
+        end, announced = 0.0, _announced_seconds(stream)
         for packet, frames in _decoded_packets(container, stream):
             damaged += frames is None
             # an AVI file keeps the place of a frame that was left out by a packet without content
@@ -137,6 +150,7 @@ def decoded_frames(
                     raise VideoError(f"{path}: its size changes {change} at frame {count}; {remedy(path)}")
                 count += 1
                 damaged += bool(frame.is_corrupt)
+                end = max(end, float((frame.pts or 0) + (frame.duration or 0)) * float(frame.time_base or 0))
                 yield frame
         promised = stream.frames - dropped
     if not count:
@@ -144,6 +158,18 @@ def decoded_frames(
     if damaged or count < promised:
         lost = f"{max(promised - count, 0)} of {promised} frames are missing, {damaged} packets or frames are damaged"
         warnings.warn(f"{path}: {lost}; the other {count} are given", VideoWarning, stacklevel=2)
+    elif end + TOLERANCE < announced:
+        lost = f"it ends after {end:.2f} of {announced:.2f} seconds, the rest is missing"
+        warnings.warn(f"{path}: {lost}; the {count} frames before are given", VideoWarning, stacklevel=2)
+
+
+def _announced_seconds(stream: Any) -> float:
+    """How long the video is by its container's own account, where that counts no frames (Matroska, WebM); else 0."""
+    found = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "").strip("\0 "))
+    if stream.frames or found is None:
+        return 0.0
+    hours, minutes, seconds = map(float, found.groups())
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def _decoded_packets(container: Any, stream: Any) -> Iterator[tuple[Any, list[Any] | None]]:

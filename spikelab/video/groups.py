@@ -39,7 +39,7 @@ class VideoInfo:
     subpixel: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MotionVectors:
     """The vectors of one P-frame, as the codec stored them.
 
@@ -58,8 +58,11 @@ class MotionVectors:
     def __len__(self) -> int:
         return len(self.blocks)
 
+    def __repr__(self) -> str:
+        return f"MotionVectors({len(self)} blocks)"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class PredictedFrame:
     """A P-frame, as the difference to another picture.
 
@@ -79,8 +82,13 @@ class PredictedFrame:
     residual: npt.NDArray[np.int16]
     rounding: int = 0
 
+    def __repr__(self) -> str:
+        channels, height, width = self.residual.shape
+        size = f"{width} x {height}, {channels} channel{'s' * (channels > 1)}"
+        return f"PredictedFrame(index={self.index}, {size}, {len(self.vectors)} vectors)"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupOfPictures:
     """An I-frame and the P-frames up to the next one.
 
@@ -101,3 +109,11 @@ class GroupOfPictures:
     accumulated: bool
     interpolation: str
     colours: npt.NDArray[np.uint8] | None = None
+
+    def __repr__(self) -> str:
+        channels, height, width = self.image.shape
+        against = "the I-frame" if self.accumulated else "the picture before"
+        return (
+            f"GroupOfPictures(index={self.index}, frame={self.frame}, {width} x {height}, "
+            f"{channels} channel{'s' * (channels > 1)}, {len(self.predicted)} P-frames against {against})"
+        )

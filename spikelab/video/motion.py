@@ -39,9 +39,17 @@ def block_motion(vectors: MotionVectors, height: int, width: int, block: int = 1
 
     Returns:
         float32 [2, ceil(height / block), ceil(width / block)], dx and dy in pixels.
+
+    Raises:
+        TypeError: If `vectors` is something else, such as the frame that they belong to.
+        ValueError: If a number is not a whole one, or less than 1.
     """
-    if block < 1:
-        raise ValueError(f"block = {block}: the side of a cell is at least 1 pixel")
+    if not isinstance(vectors, MotionVectors):
+        found = type(vectors).__name__
+        raise TypeError(f"block_motion takes MotionVectors, such as group.predicted[0].vectors, not a {found}")
+    for name, value in (("height", height), ("width", width), ("block", block)):
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(f"block_motion: {name} = {value!r}: give a whole number of pixels, at least 1")
     grid = np.zeros((2, -(-height // block), -(-width // block)), np.float32)
     _average(vectors.blocks, vectors.vectors, height, width, block, grid)
     return grid

@@ -5,10 +5,10 @@
             group.image, group.predicted[0].motion, group.predicted[0].residual
 
 **B-frames** refer to the future as well as to the past and have up to two vectors a block; CoViAR and its kin use none
-of them. They are decoded, because others may depend on them, and dropped. A P-frame's vectors are taken as against the
-I- or P-frame before it, which is what they are in MPEG-1, 2 and 4 and in H.264 with one reference picture; vectors of
-H.264 do not say which picture they mean, so with several the residual takes up the difference. `spikelab data
-transcode` makes files without B-frames and with one reference.
+of them. They are decoded, because others may depend on them, and dropped, with a warning. A P-frame's vectors are taken
+as against the I- or P-frame before it, which is what they are in MPEG-1, 2 and 4 and in H.264 with one reference
+picture; vectors of H.264 do not say which picture they mean, so with several the residual takes up the difference.
+`spikelab data transcode` makes files without B-frames and with one reference.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ from spikelab.video.errors import VideoError, VideoWarning
 from spikelab.video.groups import GroupOfPictures, VideoInfo
 from spikelab.video.vectors import exported_vectors
 
-_CHOICES = {"colour": ("rgb", "luma"), "interpolation": ("auto", "half", "integer"), "b_frames": ("drop", "error")}
+_CHOICES = {
+    "colour": ("rgb", "luma"), "interpolation": ("auto", "half", "integer"), "b_frames": ("warn", "drop", "error"),
+    "accumulate": (True, False), "colours": (True, False),
+}  # fmt: skip
 
 
 class VideoReader:
@@ -51,7 +54,7 @@ class VideoReader:
             against the previous I- or P-frame, with fractions.
         interpolation: How predictions of one step read between pixels. "half" is the codec's own at half pixels,
             "integer" drops fractions; "auto" takes "half" where vectors are half pixels and pictures keep their size.
-        b_frames: "drop" them, or make them an "error".
+        b_frames: "drop" them, do so and "warn" how many there were, or make them an "error".
         size: Height and width that pictures are resized to before anything is computed; vectors are scaled alike.
         groups: Which groups to give, by their index; all if left out.
         predicted: How many P-frames of a group to give at most, the first ones; all if left out.
@@ -74,24 +77,26 @@ class VideoReader:
         colour: Colour = "rgb",
         accumulate: bool = True,
         interpolation: Interpolation = "auto",
-        b_frames: Literal["drop", "error"] = "drop",
+        b_frames: Literal["warn", "drop", "error"] = "warn",
         size: tuple[int, int] | None = None,
         groups: Collection[int] | None = None,
         predicted: int | None = None,
         threads: int = 1,
         colours: bool = False,
     ) -> None:
-        for name, value in (("colour", colour), ("interpolation", interpolation), ("b_frames", b_frames)):
-            if value not in _CHOICES[name]:
-                raise VideoError(f"{path}: {name} = {value!r}: use one of {', '.join(_CHOICES[name])}")
+        given = {"colour": colour, "interpolation": interpolation, "b_frames": b_frames}
+        for name, value in (given | {"accumulate": accumulate, "colours": colours}).items():
+            # by type as well: 1 is no True here
+            if not any(value == known and type(value) is type(known) for known in _CHOICES[name]):
+                raise VideoError(f"{path}: {name} = {value!r}: use one of {', '.join(map(str, _CHOICES[name]))}")
         if size is not None and (not _are_numbers(size, 2, 8192) or len(size) != 2):
-            raise VideoError(f"{path}: size = {size}: give height and width in pixels, from 2 to 8192")
+            raise VideoError(f"{path}: size = {size!r}: give height and width in pixels, from 2 to 8192")
         if groups is not None and not _are_numbers(groups, 0):
-            raise VideoError(f"{path}: groups = {groups}: give a list of indices from 0, or None for all")
-        if predicted is not None and predicted < 0:
-            raise VideoError(f"{path}: predicted = {predicted}: use 0 or more, or None for all")
-        if threads < 1:
-            raise VideoError(f"{path}: threads = {threads}: use 1 or more")
+            raise VideoError(f"{path}: groups = {groups!r}: give a list of indices from 0, or None for all")
+        if predicted is not None and not _are_numbers([predicted], 0):
+            raise VideoError(f"{path}: predicted = {predicted!r}: use 0 or more, or None for all")
+        if not _are_numbers([threads], 1):
+            raise VideoError(f"{path}: threads = {threads!r}: use a whole number, 1 or more")
         self._passes: weakref.WeakSet[Generator[GroupOfPictures, None, None]] = weakref.WeakSet()
         # the first pass goes on with it: to open a short file takes longer than to decode it
         self._opened: Opened | None = open_video(path)
@@ -136,7 +141,8 @@ class VideoReader:
             VideoError: As the class says; or a B-frame where none may be, or no P-frame with any vector in the file.
 
         Warns:
-            VideoWarning: If a part of the file cannot be read, or lies before its first I-frame.
+            VideoWarning: If a part of the file cannot be read, or lies before its first I-frame; or B-frames were
+                dropped, unless that was asked for.
         """
         opened, self._opened = self._opened, None
         groups = self._groups(opened)
@@ -147,12 +153,13 @@ class VideoReader:
         last = max(self.groups, default=-1) if self.groups is not None else None
         building: GroupBuilder | None = None
         index = -1
-        early = p_frames = vectors = 0
+        early = p_frames = b_frames = vectors = 0
         steps = 0
         with closing(decoded_frames(self.path, self.threads, opened=opened)) as frames:
             for place, frame in enumerate(frames):
                 kind = PICTURE_TYPES[int(frame.pict_type)]
                 if kind == "B":
+                    b_frames += 1
                     if self.b_frames == "error":
                         raise VideoError(f"{self.path}: frame {place} is a B-frame; {remedy(self.path)}")
                 elif kind == "I":
@@ -161,6 +168,7 @@ class VideoReader:
                     building = None
                     index += 1
                     if last is not None and index > last:
+                        self._tell_dropped(b_frames)
                         return
                     if self.groups is None or index in self.groups:
                         building = GroupBuilder(self._wanted, index, place, frame)
@@ -174,6 +182,7 @@ class VideoReader:
                         building.add(place, frame, found, steps)
                     elif not vectors:
                         vectors += exported_vectors(frame)[1]
+        self._tell_dropped(b_frames)
         if early:
             message = f"{self.path}: the {early} P-frames before the first I-frame cannot be used"
             warnings.warn(message, VideoWarning, stacklevel=2)
@@ -184,9 +193,16 @@ class VideoReader:
         if building is not None:
             yield building.group()
 
+    def _tell_dropped(self, count: int) -> None:
+        if count and self.b_frames == "warn":
+            message = f"{self.path}: {count} B-frames were dropped (b_frames='drop' says nothing); {remedy(self.path)}"
+            warnings.warn(message, VideoWarning, stacklevel=3)
+
 
 def _are_numbers(values: Any, least: int, most: int = 1 << 31) -> bool:
-    whole = isinstance(values, Collection) and all(isinstance(value, int | np.integer) for value in values)
+    whole = isinstance(values, Collection) and all(
+        isinstance(value, int | np.integer) and not isinstance(value, bool) for value in values
+    )
     return whole and all(least <= value <= most for value in values)
 
 

@@ -14,8 +14,12 @@ def reconstruct(group: GroupOfPictures) -> npt.NDArray[np.uint8]:
         uint8 [1 + P, C, H, W]: the I-frame and the P-frames in order.
 
     Raises:
+        TypeError: If it is something else, such as a list of groups.
         ValueError: If shapes disagree, or motion and residual do not belong together, so that a value leaves 0 to 255.
     """
+    if not isinstance(group, GroupOfPictures):
+        found = type(group).__name__
+        raise TypeError(f"reconstruct takes one GroupOfPictures, as a VideoReader gives them, not a {found}")
     pictures = np.empty((1 + len(group.predicted), *group.image.shape), np.uint8)
     pictures[0] = group.image
     for place, frame in enumerate(group.predicted, 1):

@@ -1,3 +1,4 @@
+import re
 import warnings
 
 import numpy as np
@@ -5,9 +6,9 @@ import pytest
 from video_samples import decoded, moving_texture
 
 from spikelab.video.decode import CODECS_WITH_VECTORS, video_info
-from spikelab.video.errors import VideoError
+from spikelab.video.errors import VideoError, VideoWarning
 from spikelab.video.groups import VideoInfo
-from spikelab.video.motion import dense_motion
+from spikelab.video.motion import block_motion, dense_motion
 from spikelab.video.pictures import read_pictures
 from spikelab.video.pyav import av
 from spikelab.video.reader import VideoReader, read_video
@@ -151,7 +152,9 @@ def test_b_frames_are_dropped_or_refused(tmp_path):
     assert info.frames["B"] > 5
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        groups = read_video(path)
+        groups = read_video(path, b_frames="drop")
+    with pytest.warns(VideoWarning, match=rf"clip\.mkv: {info.frames['B']} B-frames were dropped.*data transcode"):
+        read_video(path)
     assert len(groups) == info.frames["I"]
     assert sum(len(group.predicted) for group in groups) == info.frames["P"]
     np.testing.assert_array_equal(together(groups), decoded(path))
@@ -200,13 +203,19 @@ def test_codecs_without_vectors_are_refused_with_the_remedy(encoder, name, tmp_p
     [
         ({"colour": "blue"}, "colour = 'blue': use one of rgb, luma"),
         ({"interpolation": "cubic"}, "use one of auto, half, integer"),
-        ({"b_frames": "keep"}, "use one of drop, error"),
+        ({"b_frames": "keep"}, "use one of warn, drop, error"),
         ({"size": (0, 64)}, "give height and width"),
         ({"size": 64}, "size = 64: give height and width"),
         ({"groups": 3}, "groups = 3: give a list of indices from 0"),
         ({"groups": [0, -1]}, "give a list of indices from 0"),
         ({"predicted": -1}, "predicted = -1"),
+        ({"predicted": "3"}, "predicted = '3'"),
         ({"threads": 0}, "threads = 0"),
+        ({"threads": "2"}, "threads = '2': use a whole number"),
+        ({"threads": True}, "threads = True"),
+        ({"accumulate": "no"}, "accumulate = 'no': use one of True, False"),
+        ({"accumulate": 1}, "accumulate = 1"),
+        ({"colours": "yes"}, "colours = 'yes'"),
     ],
 )
 def test_unknown_choices_are_refused(clips, options, message):
@@ -220,6 +229,44 @@ def test_a_closed_reader_ends_its_passes(clips):
         assert next(groups).index == 0
     assert next(groups, None) is None
     assert len(list(reader)) == 3  # another pass opens the file again
+
+
+def test_the_package_gives_what_one_meets_first():
+    import spikelab.video
+
+    assert spikelab.video.VideoReader is VideoReader
+    for name in spikelab.video.__all__:
+        assert callable(getattr(spikelab.video, name))
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = spikelab.video.nothing
+
+
+def test_groups_are_shown_in_one_line(clips):
+    group = read_video(clips["mpeg4"])[1]
+    assert repr(group) == ("GroupOfPictures(index=1, frame=12, 128 x 96, 3 channels, 11 P-frames against the I-frame)")
+    assert re.fullmatch(r"PredictedFrame\(index=13, 128 x 96, 3 channels, \d+ vectors\)", repr(group.predicted[0]))
+
+
+def test_functions_say_what_they_take(clips):
+    groups = read_video(clips["mpeg4"])
+    frame = groups[0].predicted[0]
+    with pytest.raises(TypeError, match=r"reconstruct takes one GroupOfPictures.*not a list"):
+        reconstruct(groups)
+    with pytest.raises(TypeError, match=r"takes MotionVectors, such as .*, not a PredictedFrame"):
+        block_motion(frame, 96, 128)
+    with pytest.raises(ValueError, match=r"block = 2\.5: give a whole number"):
+        block_motion(frame.vectors, 96, 128, 2.5)
+    with pytest.raises(ValueError, match="height = '96'"):
+        block_motion(frame.vectors, "96", 128)
+
+
+def test_a_picture_is_no_video(tmp_path):
+    from PIL import Image
+
+    for name in ("a.png", "a.jpg", "b.png.mp4"):
+        Image.fromarray(moving_texture(1)[0]).save(tmp_path / name, "jpeg" if "jpg" in name else "png")
+        with pytest.raises(VideoError, match=rf"{name}: a picture .*, not a video"):
+            VideoReader(tmp_path / name)
 
 
 def test_without_pyav_the_error_says_what_to_install(monkeypatch):

@@ -60,7 +60,7 @@ def test_every_picture_is_put_together_exactly(stated, accumulate):
         tried.add(video_info(path).codec)
         truth = iter(decoded(path))
         count = 0
-        for group in VideoReader(path, accumulate=accumulate):
+        for group in VideoReader(path, accumulate=accumulate, b_frames="drop"):
             for picture in reconstruct(group):
                 np.testing.assert_array_equal(picture, next(truth))
                 count += 1
@@ -72,7 +72,8 @@ def test_two_runs_and_any_number_of_threads_are_the_same(stated):
     for path in stated:
         if not has_vectors(path):
             continue
-        runs = [VideoReader(path, colour="luma", accumulate=False, threads=threads) for threads in (1, 1, 2, 4)]
+        options = {"colour": "luma", "accumulate": False, "b_frames": "drop"}
+        runs = [VideoReader(path, **options, threads=threads) for threads in (1, 1, 2, 4)]
         for groups in zip(*runs, strict=True):
             for first, *others in zip(*(group.predicted for group in groups), strict=True):
                 for other in others:
@@ -102,7 +103,7 @@ def test_broken_metadata_do_not_matter(stated):
     for path in broken:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert next(iter(VideoReader(path))).image.shape[0] == 3
+            assert next(iter(VideoReader(path, b_frames="drop"))).image.shape[0] == 3
 
 
 def test_the_residual_of_ucf_is_what_the_file_codes(stated):
