@@ -292,5 +292,5 @@ def _check_shape(name: str, value: Tensor, expected: tuple[int | str, ...]) -> N
         layout = ", ".join(map(str, ("B", *expected)))
         raise ValueError(
             f"compressed_video: {name} has shape {list(value.shape)}, but must be [{layout}]; a model keeps the "
-            "numbers of groups and P-frames that it was trained with"
+            "numbers of groups, of P-frames and of channels of residuals (luma 1, RGB 3) that it was trained with"
         )

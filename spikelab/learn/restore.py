@@ -1,5 +1,6 @@
 """A trained run as objects: its model with its weights, its task, and data to use them on."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,12 +8,17 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import default_collate
 
 from spikelab.io.checkpoint import load_checkpoint, load_weights
 from spikelab.learn.build import build_dataset, build_model, build_task, transform_model
+from spikelab.learn.changed_options import Changes, changed_options, told
+from spikelab.learn.loading import to_device
 from spikelab.learn.run_folder import RunFolder
 from spikelab.learn.task import Task
 from spikelab.settings import EvaluationData, Loss, Train
+
+_SHOWN = 3  # classes listed in an error before "and N more"
 
 
 @dataclass(frozen=True)
@@ -64,17 +70,51 @@ def load_run(run: str | Path, checkpoint: str = "best", device: torch.device | N
 def open_evaluation_data(run: TrainedRun, data: EvaluationData) -> tuple[str, Any]:
     """The data set to use a run on, and its name.
 
+    Warns of options by which a sample means something else than those of the training did.
+
     Raises:
-        ValueError: If its classes are not those of the run.
+        ValueError: If its classes are not those of the run, or its options give samples that the model does not take.
     """
-    name = data.name or run.settings.data.name
-    inherited = run.settings.data.options if name == run.settings.data.name else {}
-    dataset = build_dataset(name, data.split, {**inherited, **data.options})
+    trained = run.settings.data
+    name = data.name or trained.name
+    options = {**(trained.options if name == trained.name else {}), **data.options}
+    dataset = build_dataset(name, data.split, options)
+    changes = changed_options(trained, name, options)
     expected, found = run.task.description(), build_task(run.settings.task, dataset, Loss()).description()
     for key in expected:
         if expected[key] != found[key]:
+            because = f" ({told(changes)})" if changes else ""
             raise ValueError(
-                f"data set {name!r} has {key} {found[key]}, and {run.folder.path} was trained with {expected[key]}; "
-                "train on this data set first (--initialise_from)"
+                f"data set {name!r} has other {key} than {run.folder.path} was trained with: "
+                f"{_difference(found[key], expected[key])}{because}; train on this data set first (--initialise_from)"
             )
+    if changes:
+        _check_model_takes(run, dataset, changes)
+        warnings.warn(f"{told(changes)}: a sample is something else than {run.folder.path} has learned", stacklevel=2)
     return name, dataset
+
+
+def _difference(found: Any, expected: Any) -> str:
+    """How many there are and the first that differ: names may be hundreds."""
+    if not isinstance(expected, list):
+        return f"{found}, not {expected}"
+    places = [place for place, pair in enumerate(zip(found, expected, strict=False)) if pair[0] != pair[1]]
+    listed = [f"number {place} is {found[place]!r}, not {expected[place]!r}" for place in places[:_SHOWN]]
+    listed += [f"and {len(places) - _SHOWN} more"] if len(places) > _SHOWN else []
+    if len(found) != len(expected):
+        listed.insert(0, f"{len(found)}, not {len(expected)}")
+    elif sorted(found) == sorted(expected):
+        listed.insert(0, "the same in another order")
+    return ", ".join(listed)
+
+
+def _check_model_takes(run: TrainedRun, dataset: Any, changes: Changes) -> None:
+    """Let the model judge one sample: where it refuses, the options are the reason, and the tensors are not."""
+    if not len(dataset):
+        return
+    device = next(run.model.parameters()).device
+    try:
+        with torch.no_grad():
+            run.task.forward(run.model, to_device(default_collate([dataset[0]]), device))
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{run.folder.path}: does not take data with {told(changes)}: {error}") from error

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from spikelab import registry
-from spikelab.io.checkpoint import load_checkpoint, load_weights
+from spikelab.io.checkpoint import load_checkpoint
 from spikelab.learn.build import (
     build_dataset,
     build_model,
@@ -20,6 +20,7 @@ from spikelab.learn.build import (
 )
 from spikelab.learn.distributed import Processes, join_processes
 from spikelab.learn.environment import set_threads
+from spikelab.learn.initialise import initialise
 from spikelab.learn.loading import EvaluationBatches, TrainingBatches
 from spikelab.learn.loop import fit
 from spikelab.learn.optimise import make_optimiser
@@ -77,7 +78,7 @@ def train(settings: Train) -> dict[str, Any]:
         seed_everything(settings.seed)
         model = build_model(settings.model.name, settings.model.options)
         if source is not None:
-            load_weights(model, load_checkpoint(source, ["model"])["model"], source, settings.initialise_skip)
+            initialise(model, settings, source)
         model.to(processes.device)
         seed_everything(settings.seed, processes.rank + 1)
         data = settings.data

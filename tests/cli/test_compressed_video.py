@@ -72,7 +72,19 @@ def test_train_and_eval(trained, tmp_path, capsys):
 
 def test_other_numbers_of_frames_are_refused(trained, capsys):
     assert main(["eval", str(trained), "--device=cpu", "--data.options.frames=3"]) == 1
-    assert "must be [B, 2, 4, 2, H, W]" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"{trained}: does not take data with data option frames = 3 (trained with 4): " in told
+    assert "must be [B, 2, 4, 2, H, W]" in told
+
+
+def test_other_sizes_are_judged_and_told(trained, capsys):
+    """Once, though quantise opens the data for each number of bits."""
+    assert main(["eval", str(trained), "--device=cpu", "--data.options.side=32", "--data.options.samples=6"]) == 0
+    changed = "warning: data option side = 32 (trained with 24): a sample is something else than"
+    assert changed in capsys.readouterr().err
+    words = ["--data_options.side=32", "--data_options.samples=6", "--samples=3", "--widths=8,4"]
+    assert main(["quantise", str(trained), *words]) == 0
+    assert capsys.readouterr().err.count(changed) == 1
 
 
 def test_predict_draws_each_group(trained, tmp_path):
