@@ -13,7 +13,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
@@ -124,8 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `spikelab`; those of this process if left out.
 
     Returns:
-        The exit code: 0; 1 after an error and 2 after a usage error, each told in one line; 130 after an interruption
-        that was answered by saving everything.
+        The exit code: 0; 1 after an error and 2 after a usage error, each told in one line; 1 as well where all was
+        done but for some files, which the figures name as `failed`; 130 after an interruption that was answered by
+        saving everything.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
@@ -153,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(_load(command.show)(figures))
                 if options.json and not command.writes_json:
                     _write_json(options.json, name, options, figures)
-        return 0
+        return 1 if isinstance(figures, Mapping) and figures.get("failed") else 0
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
             traceback.print_exc()

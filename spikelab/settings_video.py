@@ -13,7 +13,7 @@ class DataTranscode:
     source: str
     """A video file; or a folder, with all video files in it and below."""
     folder: str = "transcoded"
-    """Folder for the new files, .mp4, in the same folders below it; those that are there already are not made again."""
+    """Folder for the new files, .mp4, in the same folders below it; those that were made so already are kept."""
     codec: Literal["mpeg4", "h264"] = "mpeg4"
     """mpeg4 is MPEG-4 part 2, whose residuals are exact; h264 makes smaller files."""
     group: int = 12

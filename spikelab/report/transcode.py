@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from spikelab.settings_video import DataTranscode
 from spikelab.video.errors import VideoError
-from spikelab.video.transcode import transcode, video_files
+from spikelab.video.transcode import SUFFIXES, recipe, recorded_recipe, transcode, video_files
 
 logger = logging.getLogger(__name__)
 
@@ -26,21 +26,26 @@ def transcode_files(settings: DataTranscode) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If there is no such source.
-        VideoError: If there is no video file in a folder, two of them would become one, or none can be read.
+        VideoError: If there is no video file in a folder, two of them would become one, a file that is there already
+            was made in another way, or none can be read; the last two name all files.
     """
     pairs = _pairs(Path(settings.source), Path(settings.folder))
     made: list[tuple[str, int]] = []
     failed: dict[str, str] = {}
 
+    options = (settings.codec, settings.group, settings.quality, settings.width, settings.height)
+
     def make(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        options = (settings.codec, settings.group, settings.quality, settings.width, settings.height)
         try:
             made.append((str(target), transcode(source, target, *options)))
         except VideoError as error:
             failed[str(source)] = str(error)
 
     waiting = [(source, target) for source, target in pairs if settings.overwrite or not target.exists()]
+    there = [pair for pair in pairs if pair not in waiting]
+    if changed := [reason for source, target in there if (reason := _difference(target, recipe(source, *options)))]:
+        raise VideoError("\n".join([*changed, "make them again with --overwrite true, or name another --folder"]))
     pool = ThreadPoolExecutor(settings.threads)
     try:
         tasks = [pool.submit(make, *pair) for pair in waiting]
@@ -49,7 +54,7 @@ def transcode_files(settings: DataTranscode) -> dict[str, Any]:
     finally:
         pool.shutdown(cancel_futures=True)
     if failed and len(failed) == len(pairs):
-        raise VideoError(next(iter(failed.values())) + (f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""))
+        raise VideoError("\n".join(failed.values()))
     return {
         "folder": settings.folder,
         "files": sorted(name for name, _ in made),
@@ -67,6 +72,15 @@ def transcoded(figures: dict[str, Any]) -> str:
     return "\n".join([*text, *(f"not made: {reason}" for reason in figures["failed"].values())])
 
 
+def _difference(target: Path, wanted: dict[str, str | int]) -> str | None:
+    """In what a file that is there already is not what would be made now."""
+    found = recorded_recipe(target)
+    if found is None:
+        return f"{target}: is there already, and was not made by this command"
+    parts = [f"{key} {found.get(key)}, not {value}" for key, value in wanted.items() if found.get(key) != value]
+    return f"{target}: is there already, made in another way ({'; '.join(parts)})" if parts else None
+
+
 def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:
     """Each source with its target."""
     if not source.exists():
@@ -74,9 +88,14 @@ def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:
     if source.is_file():
         return [(source, folder / f"{source.stem}.mp4")]
     made_here = folder.resolve()
+    if made_here == source.resolve():
+        raise VideoError(
+            f"{folder}: --folder is the source itself; name another for the new files, such as {folder}/new"
+        )
     sources = [path for path in video_files(source) if made_here not in path.resolve().parents]
     if not sources:
-        raise VideoError(f"{source}: there is no video file in this folder; name another")
+        known = " ".join(sorted(SUFFIXES))
+        raise VideoError(f"{source}: there is no video file in this folder ({known}); name another, or single files")
     targets = [folder / path.relative_to(source).with_suffix(".mp4") for path in sources]
     twice = [target for target, count in Counter(targets).items() if count > 1]
     if twice:

@@ -7,6 +7,7 @@ short groups of pictures, no B-frames, one reference.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator
 from contextlib import closing
@@ -15,10 +16,12 @@ from typing import Any
 
 from spikelab.video.decode import decoded_frames, open_video
 from spikelab.video.errors import VideoError
-from spikelab.video.write import Codec, write_frames
+from spikelab.video.write import ENCODERS, Codec, write_frames
 
 #: What counts as a video file in a folder.
-SUFFIXES = frozenset(".3gp .asf .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv .y4m".split())
+SUFFIXES = frozenset(
+    ".3gp .asf .avi .divx .flv .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv .y4m".split()
+)
 _BT709 = 1
 
 
@@ -31,7 +34,7 @@ def transcode(
     width: int = 0,
     height: int = 0,
 ) -> int:
-    """Code a video file anew, without sound; the new file appears whole or not at all.
+    """Code a video file anew, without sound; the new file appears whole or not at all, and says how it was made.
 
     Args:
         source: Any file that FFmpeg decodes.
@@ -58,8 +61,47 @@ def transcode(
     with container:
         rate = float(stream.average_rate or stream.guessed_rate or 25)
         size = _size(stream.codec_context.width, stream.codec_context.height, width, height)
+    comment = json.dumps(recipe(source, codec, group, quality, width, height), sort_keys=True)
     with closing(_pictures(source, *size)) as pictures:
-        return write_frames(target, pictures, codec, group, quality, min(max(rate, 0.1), 1000.0))
+        rate = min(max(rate, 0.1), 1000.0)
+        return write_frames(target, pictures, codec, group, quality, rate, comment=comment)
+
+
+def recipe(
+    source: str | os.PathLike[str],
+    codec: Codec = "mpeg4",
+    group: int = 12,
+    quality: int | None = None,
+    width: int = 0,
+    height: int = 0,
+) -> dict[str, str | int]:
+    """What a file depends on that `transcode` makes; it is kept in the file, as its comment.
+
+    Raises:
+        FileNotFoundError: If there is no such source.
+    """
+    usual = ENCODERS[codec][2] if codec in ENCODERS else 0
+    made = {"codec": codec, "group": group, "quality": usual if quality is None else quality}
+    return {**made, "width": width, "height": height, "source": Path(source).name, "bytes": Path(source).stat().st_size}
+
+
+def recorded_recipe(path: str | os.PathLike[str]) -> dict[str, str | int] | None:
+    """The recipe of a file that `transcode` made; None for any other.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    try:
+        container, _ = open_video(path)
+    except VideoError:
+        return None
+    with container:
+        words = {name.lower(): value for name, value in container.metadata.items()}
+    try:
+        found = json.loads(words.get("comment", ""))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _pictures(source: str | os.PathLike[str], width: int, height: int) -> Generator[Any, None, None]:

@@ -90,8 +90,8 @@ def encode_video(
         VideoError: As `write_video` does.
     """
     target = io.BytesIO()
-    pictures = _as_frames("the video", frames)
-    _encode("the video", target, container, pictures, codec, group, quality, rate, small_blocks)
+    pictures = _as_frames("encode_video", frames)
+    _encode("encode_video", target, container, pictures, codec, group, quality, rate, small_blocks)
     return target.getvalue()
 
 
@@ -103,14 +103,15 @@ def write_frames(
     quality: int | None = None,
     rate: float = 25.0,
     small_blocks: bool = False,
+    comment: str = "",
 ) -> int:
-    """Encode `av.VideoFrame`s of no picture type, one a time step; see `write_video`."""
+    """Encode `av.VideoFrame`s of no picture type, one a time step, with a comment in the file; see `write_video`."""
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first")
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{path.suffix}")
     try:
-        count = _encode(str(path), str(temporary), None, frames, codec, group, quality, rate, small_blocks)
+        count = _encode(str(path), str(temporary), None, frames, codec, group, quality, rate, small_blocks, comment)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -127,6 +128,7 @@ def _encode(
     quality: int | None,
     rate: float,
     small_blocks: bool,
+    comment: str = "",
 ) -> int:
     """Encode and return the number of frames; `name` is how errors call the file."""
     if codec not in ENCODERS:
@@ -152,6 +154,8 @@ def _encode(
         raise VideoError(f"{name}: no such kind of file ({error}); use the suffix .mp4, .avi or .mkv") from error
     count = 0
     with out:
+        if comment:
+            out.metadata["comment"] = comment
         step = Fraction(rate).limit_denominator(1001)
         stream: Any = out.add_stream(encoder, rate=step)
         _configure(stream, codec, group, quality, small_blocks)

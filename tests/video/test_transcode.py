@@ -82,7 +82,7 @@ def folder(tmp_path):
 def test_the_command_makes_all_files_of_a_folder_and_goes_on_where_it_stopped(folder, tmp_path, capsys):
     new = tmp_path / "new"
     words = ["data", "transcode", str(folder), "--out", str(new), "--json", str(tmp_path / "made.json")]
-    assert main([*words, "--threads", "2"]) == 0
+    assert main([*words, "--threads", "2"]) == 1  # all but one
     figures = json.loads((tmp_path / "made.json").read_text())["figures"]
     assert figures["files"] == [str(new / "a.mp4"), str(new / "walk" / "b.mp4")]
     assert figures["frames"] == 10
@@ -90,29 +90,67 @@ def test_the_command_makes_all_files_of_a_folder_and_goes_on_where_it_stopped(fo
     assert "not made: " in capsys.readouterr().out
     before = (new / "a.mp4").stat().st_mtime_ns
     (new / "walk" / "b.mp4").unlink()
-    assert main(words) == 0
+    assert main(words) == 1
     figures = json.loads((tmp_path / "made.json").read_text())["figures"]
     assert figures["files"] == [str(new / "walk" / "b.mp4")]
     assert figures["kept"] == 1
     assert (new / "a.mp4").stat().st_mtime_ns == before
     assert sorted(video_files(new)) == [new / "a.mp4", new / "walk" / "b.mp4"]
+    (folder / "walk" / "broken.mp4").unlink()
+    assert main(words) == 0
+    capsys.readouterr()
+    assert main([*words, "--codec", "h264"]) == 1
+    error = capsys.readouterr().err
+    for name in ("a.mp4", "walk/b.mp4"):
+        assert (
+            f"{new / name}: is there already, made in another way (codec mpeg4, not h264; quality 4, not 23)" in error
+        )
+    assert "--overwrite true" in error
     assert main([*words, "--overwrite", "true", "--codec", "h264"]) == 0
     assert video_info(new / "a.mp4").codec == "h264"
+    encoded(new / "a.mp4", "mpeg4", pictures[:5])
+    assert main([*words, "--codec", "h264"]) == 1
+    assert "a.mp4: is there already, and was not made by this command" in capsys.readouterr().err
+
+
+def test_a_source_that_changed_is_noticed(folder, tmp_path, capsys):
+    words = ["data", "transcode", str(folder / "a.avi"), "--folder", str(tmp_path)]
+    assert main(words) == 0
+    assert main(words) == 0
+    encoded(folder / "a.avi", "mpeg4", pictures[:9])
+    assert main(words) == 1
+    assert "made in another way (bytes " in capsys.readouterr().err
+
+
+def test_all_files_that_cannot_be_read_are_named(folder, tmp_path, capsys):
+    (folder / "a.avi").write_bytes(b"")
+    (folder / "walk" / "b.mkv").write_bytes(b"nothing")
+    assert main(["data", "transcode", str(folder), "--folder", str(tmp_path / "new")]) == 1
+    error = capsys.readouterr().err
+    for name in ("a.avi", "walk/b.mkv", "walk/broken.mp4"):
+        assert f"{folder / name}: " in error
 
 
 def test_the_new_files_may_lie_in_the_folder_of_the_old(folder):
     words = ["data", "transcode", str(folder), "--folder", str(folder / "new")]
+    (folder / "walk" / "broken.mp4").unlink()
     assert main(words) == 0
     assert main([*words, "--overwrite", "true"]) == 0
     assert sorted(path.name for path in (folder / "new").rglob("*.mp4")) == ["a.mp4", "b.mp4"]
 
 
 def test_what_cannot_be_done_is_said_in_one_line(folder, tmp_path, capsys):
+    av.VideoFrame.from_ndarray(pictures[0]).to_image().save(folder / "picture.png")
+    (folder / "notes").mkdir()
+    (tmp_path / "new").mkdir()
     cases = [
         ([str(folder / "walk" / "broken.mp4")], "broken.mp4: no video file, or a broken one"),
         ([str(tmp_path / "none")], "no such file or folder"),
         ([str(folder), "--quality", "40"], "mpeg4 takes 1 (best) to 31 (worst)"),
         ([str(folder), "--group", "0"], "1 to 600"),
+        ([str(folder / "picture.png")], "picture.png: a picture (png), not a video"),
+        ([str(folder / "notes")], "there is no video file in this folder (.3gp .asf .avi "),
+        ([str(tmp_path / "new")], "--folder is the source itself; name another"),
     ]
     for words, message in cases:
         assert main(["data", "transcode", *words, "--folder", str(tmp_path / "new")]) != 0
