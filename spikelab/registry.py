@@ -27,6 +27,9 @@ TABLES: dict[str, dict[str, str]] = {
         "moving_shapes": "spikelab.datasets.moving_shapes:MovingShapes",
         "action_videos": "spikelab.datasets.action_videos:ActionVideos",
     },
+    "event_formats": {
+        "evt3": "spikelab.events.files.evt3:EVT3",
+    },
     "rules": {
         "bptt": "spikelab.learn.rules.bptt:BPTT",
         "truncated_bptt": "spikelab.learn.rules.truncated_bptt:TruncatedBPTT",

@@ -1,0 +1,37 @@
+"""What is said when an event file cannot be read as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class EventFileError(ValueError):
+    """An event file that is damaged, of an unknown kind, or does not hold what it should.
+
+    Args:
+        path: of the file.
+        problem: what is wrong, and what to do about it.
+        offset: byte at which the problem begins, if there is one.
+    """
+
+    def __init__(self, path: str | Path, problem: str, offset: int | None = None):
+        place = "" if offset is None else f"byte {offset}: "
+        super().__init__(f"{path}: {place}{problem}")
+        self.path, self.problem, self.offset = Path(path), problem, offset
+
+    def __reduce__(self):
+        return type(self), (self.path, self.problem, self.offset)
+
+
+class Damage(Exception):
+    """Raised by a source where its bytes stop making sense, after everything before them has been handed out.
+
+    Args:
+        reason: what was found, in a few words.
+        offset: byte at which it begins.
+        events_lost: how many events the file says should still follow, if it says so.
+    """
+
+    def __init__(self, reason: str, offset: int, events_lost: int | None = None):
+        super().__init__(reason)
+        self.reason, self.offset, self.events_lost = reason, offset, events_lost

@@ -1,0 +1,283 @@
+"""An event file of any format: the same reading, the same checks and the same errors for all of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+
+from spikelab.events.array import EventArray
+from spikelab.events.check import MAX_SIDE, microseconds
+from spikelab.events.files.errors import Damage, EventFileError
+from spikelab.events.files.ordering import Ordering, Reset, extremes, inside
+from spikelab.events.files.source import Columns, EventSource, Frame, Triggers
+
+Policy = Literal["error", "keep"]
+Disorder = Literal["sort", "error"]
+Resets = Literal["error", "continue"]
+Outside = Literal["error", "drop"]
+
+LATE = 10_000
+"""How late an event may come, in microseconds, to be sorted in; cameras mix their read-outs by some hundreds."""
+
+
+class EventFile:
+    """An open event file. Nothing is read before it is asked for, and never more than a block at a time.
+
+    A file may be gone through any number of times. What had to be mended on the way is counted in `late_events`,
+    `dropped_events`, `resets` and `damage`, and told in one warning for each.
+
+    Args:
+        path: of the file.
+        name: of its format.
+        source: what decodes it.
+        size: height and width of the sensor in pixels, for files that do not say; it wins over what a file says.
+        damaged: bytes that make no sense are an ``"error"``, or the part before them is kept with a warning
+            (``"keep"``).
+        disorder: late events are put in their place (``"sort"``, up to `LATE` microseconds) or are an ``"error"``.
+        resets: a clock that was set back is an ``"error"``, or time goes on from the last event (``"continue"``).
+        outside: events beyond the sensor are an ``"error"``, or are left out with a warning (``"drop"``).
+
+    Attributes:
+        about: what the file says of itself.
+        late_events: how many came after newer ones, in the last pass.
+        dropped_events: how many lay beyond the sensor, in the last pass.
+        resets: times in microseconds after which the clock was set back, in the last pass.
+        damage: what was wrong with the bytes, in the last pass; None if nothing was.
+
+    Raises:
+        ValueError: if an option has an unknown value.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        source: EventSource,
+        *,
+        size: tuple[int, int] | None = None,
+        damaged: Policy = "error",
+        disorder: Disorder = "sort",
+        resets: Resets = "error",
+        outside: Outside = "error",
+    ):
+        known = {"damaged": Policy, "disorder": Disorder, "resets": Resets, "outside": Outside}
+        for option, value in (("damaged", damaged), ("disorder", disorder), ("resets", resets), ("outside", outside)):
+            if value not in get_args(known[option]):
+                raise ValueError(f"{option} is {value!r}, must be one of {', '.join(get_args(known[option]))}")
+        self.path, self.format, self.about = path, name, dict(source.about)
+        self._source, self._size = source, _checked_size(size)
+        self._damaged, self._disorder, self._resets, self._outside = damaged, disorder, resets, outside
+        self._measured: tuple[int, int] | None = None
+        self._begin_pass()
+
+    def _begin_pass(self) -> None:
+        self.late_events = self.dropped_events = 0
+        self.resets: list[int] = []
+        self.damage: str | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the sensor in pixels: as given, else as the file says; None if neither does."""
+        if self._size is not None:
+            return self._size
+        if self._source.width is None or self._source.height is None:
+            return None
+        return self._source.height, self._source.width
+
+    def read(self) -> EventArray:
+        """All events.
+
+        Where nobody says how large the sensor is, it is as large as the events need.
+
+        Raises:
+            EventFileError: if the file is damaged, or events are out of order or beyond the sensor; each has an option
+                that does something else.
+        """
+        blocks = list(self._ordered(self._source.columns()))
+        height, width = self.size or self._measured_by(blocks)
+        t, x, y, p = Columns.joined(blocks)
+        return EventArray._trusted((x, y, t, p), width, height)
+
+    def chunks(self) -> Iterator[EventArray]:
+        """The events in order, some hundred thousand at a time, in bounded memory.
+
+        Where nobody says how large the sensor is, the file is gone through once before, to see.
+
+        Raises:
+            EventFileError: as `read`; the chunks before the fault have been given then.
+        """
+        yield from self._arrays(self._source.columns())
+
+    def between(self, t_start: int, t_end: int) -> EventArray:
+        """The events with `t_start <= t < t_end` (microseconds); what follows is not read.
+
+        Raises:
+            EventFileError: as `read`, for the part that is read.
+            ValueError: if `t_end` lies before `t_start`.
+        """
+        start, end = microseconds("t_start", t_start), microseconds("t_end", t_end)
+        if end < start:
+            raise ValueError(f"events: t_end = {end} us lies before t_start = {start} us")
+        height, width = self._known_size()
+        parts = [EventArray.empty(width, height)]
+        for events in self._arrays(self._source.before(start)):
+            parts.append(events.between(start, end))
+            if len(events) and events.t[-1] >= end:
+                break
+        return EventArray.concatenate(parts)
+
+    def frames(self) -> Iterator[Frame]:
+        """Pictures recorded beside the events, in the order of time; none if the file has none."""
+        return self._told(self._source.frames())
+
+    def triggers(self) -> Triggers:
+        """Edges on the external inputs of the camera; none if the file has none."""
+        return self._source.triggers()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def __iter__(self) -> Iterator[EventArray]:
+        return self.chunks()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        size = "size unknown" if self.size is None else f"{self.size[1]}x{self.size[0]}"
+        return f"EventFile({str(self.path)!r}, {self.format}, {size})"
+
+    def _arrays(self, columns: Iterator[Columns]) -> Iterator[EventArray]:
+        height, width = self._known_size()
+        for t, x, y, p in self._ordered(columns):
+            yield EventArray._trusted((x, y, t, p), width, height)
+
+    def _known_size(self) -> tuple[int, int]:
+        if self.size is None and self._measured is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the pass that follows tells
+                self._measured = self._measured_by(self._ordered(self._source.columns()))
+        return self.size or self._measured  # type: ignore[return-value]
+
+    def _measured_by(self, blocks: Any) -> tuple[int, int]:
+        largest_x = largest_y = 0
+        for block in blocks:
+            x, y, _ = extremes(block.x, block.y, block.p)
+            largest_x, largest_y = max(largest_x, x), max(largest_y, y)
+        return largest_y + 1, largest_x + 1
+
+    def _ordered(self, columns: Iterator[Columns]) -> Iterator[Columns]:
+        """The blocks of a source, checked and in order."""
+        self._begin_pass()
+        ordering = Ordering(LATE if self._disorder == "sort" else 0)
+        behind = seen = 0  # what the clock is behind since it was set back
+        try:
+            for block in self._readable(columns):
+                pending = self._on_sensor(block, seen)
+                seen += len(block.t)
+                while len(pending.t):
+                    shifted = pending._replace(t=pending.t + behind) if behind else pending
+                    taken = ordering.seen
+                    try:
+                        yield from ordering.push(shifted)
+                        break
+                    except Reset as reset:
+                        self._check_reset(reset)
+                        yield from ordering.finish()
+                        pending = pending.taken(slice(ordering.seen - taken, None))
+                        behind = reset.before - int(pending.t[0])
+                        self.resets.append(reset.before)
+                        ordering.restart()
+            yield from ordering.finish()
+        finally:
+            self.late_events = ordering.late
+            self._tell(ordering.latest)
+
+    def _readable(self, columns: Iterator[Columns]) -> Iterator[Columns]:
+        try:
+            yield from columns
+        except Damage as damage:
+            lost = "" if damage.events_lost is None else f"; {damage.events_lost} events are lost"
+            self.damage = f"byte {damage.offset}: {damage.reason}{lost}"
+            if self._damaged == "error":
+                raise EventFileError(
+                    self.path,
+                    f"{damage.reason}{lost}. Fetch the file again, or read what is before it with damaged=keep",
+                    damage.offset,
+                ) from None
+
+    def _on_sensor(self, block: Columns, seen: int) -> Columns:
+        largest_x, largest_y, largest_p = extremes(block.x, block.y, block.p)
+        if largest_p > 1:
+            event = int(np.flatnonzero(block.p > 1)[0])
+            raise EventFileError(self.path, f"event {seen + event} has polarity {block.p[event]}, not 0 or 1")
+        if self.size is None or (largest_y < self.size[0] and largest_x < self.size[1]):
+            return block
+        height, width = self.size
+        kept = inside(block, width, height)
+        if self._outside == "error":
+            event = int(np.flatnonzero(~kept)[0])
+            raise EventFileError(
+                self.path,
+                f"event {seen + event} at x = {block.x[event]}, y = {block.y[event]} lies beyond the sensor of "
+                f"{width} x {height} pixels; give the right size=HEIGHT,WIDTH, or leave such events out with "
+                "outside=drop",
+            )
+        self.dropped_events += int(len(kept) - kept.sum())
+        return block.taken(kept)
+
+    def _check_reset(self, reset: Reset) -> None:
+        back = reset.before - reset.after
+        if self._disorder == "error":
+            raise EventFileError(
+                self.path,
+                f"event {reset.event} at {reset.after} us comes after one at {reset.before} us; put late events in "
+                "their place with disorder=sort",
+            )
+        if self._resets == "error":
+            raise EventFileError(
+                self.path,
+                f"at event {reset.event} time goes back by {back} us, from {reset.before} us to {reset.after} us: the "
+                "clock of the camera was set anew. With resets=continue, time goes on from the last event",
+            )
+
+    def _tell(self, latest: int) -> None:
+        for note in self._source.notes:
+            self._warn(note)
+        if self.damage is not None and self._damaged == "keep":
+            self._warn(f"{self.damage}; what is before it was read")
+        if self.late_events:
+            self._warn(f"{self.late_events} events came up to {latest} us late and were put in their place")
+        if self.dropped_events:
+            self._warn(f"{self.dropped_events} events beyond the sensor were left out")
+        if self.resets:
+            self._warn(f"the clock was set back {len(self.resets)} times; time goes on from the event before")
+
+    def _warn(self, message: str) -> None:
+        warnings.warn(f"{self.path}: {message}", stacklevel=2)
+
+    def _told(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        try:
+            yield from frames
+        except Damage as damage:
+            problem = f"{damage.reason}; fetch the file again, or read what is before it with damaged=keep"
+            if self._damaged == "error":
+                raise EventFileError(self.path, problem, damage.offset) from None
+            self._warn(f"byte {damage.offset}: {damage.reason}; the pictures before it were read")
+
+
+def _checked_size(size: tuple[int, int] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    sides = tuple(size) if isinstance(size, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(side, int) and 1 <= side <= MAX_SIDE for side in sides):
+        raise ValueError(f"size is {size!r}, must be the height and the width of the sensor, 1 to {MAX_SIDE} pixels")
+    return sides[0], sides[1]
