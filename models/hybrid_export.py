@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +42,27 @@ def write_onnx(head: nn.Module, path: Path, inputs: Mapping[str, Tensor]) -> Non
         path: the file.
         inputs: an example of each, of one sample.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _exporter_silent():
         torch.onnx.export(
             head.eval(), tuple(inputs.values()), str(path), input_names=list(inputs), output_names=["logits"],
             dynamo=True, external_data=False, verbose=False,
         )  # fmt: skip
+
+
+@contextmanager
+def _exporter_silent() -> Iterator[None]:
+    """Without what torch.onnx says of itself, such as of packages that it would know and nobody here needs."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def finish_bundle(

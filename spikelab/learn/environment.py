@@ -17,6 +17,7 @@ _PACKAGES = (
     "sympy",
     "nir",
     "h5py",
+    "av",
     "safetensors",
     "onnx",
     "triton",

@@ -40,3 +40,8 @@ def render(header: Sequence[str], rows: Sequence[Sequence[object]], markdown: bo
 def percent(value: float | None) -> str | None:
     """A share as a percentage with two digits; None stays None."""
     return None if value is None else f"{100 * value:.2f}"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, such as "1 epoch" or "2 epochs"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

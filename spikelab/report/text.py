@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spikelab.report.tables import percent, render
+from spikelab.report.many_classes import MOST_CLASSES, many_classes
+from spikelab.report.tables import counted, percent, render
 
 Figures = Mapping[str, Any]
 
@@ -11,7 +12,8 @@ Figures = Mapping[str, Any]
 def training(figures: Figures) -> str:
     """The best epoch of a training run, and what to do with it."""
     best = figures["best"]
-    lines = [f"{figures['epochs']} epochs, {figures['steps']} steps, {figures['parameters']:,} parameters"]
+    size = f"{figures['parameters']:,} parameters"
+    lines = [f"{counted(figures['epochs'], 'epoch')}, {counted(figures['steps'], 'step')}, {size}"]
     if best.get("mean_iou") is not None:
         score = f"mean IoU {percent(best['mean_iou'])} %, pixel accuracy {percent(best['pixel_accuracy'])} %"
         lines.append(f"best validation, epoch {best['epoch']}: {score}")
@@ -46,6 +48,18 @@ def evaluation(figures: Figures, markdown: bool = False) -> str:
 
 
 def _classification(figures: Figures, markdown: bool) -> str:
+    title = f"{figures['run']} ({figures['model']}, step {figures['step']}) on {figures['dataset']}/{figures['split']}"
+    text = [f"{title}: accuracy {percent(figures['accuracy'])} % of {figures['samples']} samples"]
+    few = len(figures["class_accuracy"]) <= MOST_CLASSES
+    text += [_confusions(figures, markdown)] if few else many_classes(figures, markdown)
+    if figures["absent_classes"]:
+        text.append(f"no sample: {', '.join(figures['absent_classes'])}")
+    if "energy" in figures:
+        text.append("per sample:\n" + _tree(figures["energy"], "  "))
+    return "\n".join(text)
+
+
+def _confusions(figures: Figures, markdown: bool) -> str:
     names = list(figures["class_accuracy"])
     matrix = figures["confusion_matrix"]
     rows: list[list[object]] = []
@@ -53,17 +67,7 @@ def _classification(figures: Figures, markdown: bool) -> str:
         recognised, precision = percent(figures["class_accuracy"][name]), percent(figures["precision"][name])
         rows.append([name, recognised, precision, *counts])
     rows.append(["all", percent(figures["accuracy"]), None, *(sum(column) for column in zip(*matrix, strict=True))])
-    title = f"{figures['run']} ({figures['model']}, step {figures['step']}) on {figures['dataset']}/{figures['split']}"
-    header = ["class", "recognised, %", "precision, %", *(f"as {name}" for name in names)]
-    text = [
-        f"{title}: accuracy {percent(figures['accuracy'])} % of {figures['samples']} samples",
-        render(header, rows, markdown),
-    ]
-    if figures["absent_classes"]:
-        text.append(f"no sample: {', '.join(figures['absent_classes'])}")
-    if "energy" in figures:
-        text.append("per sample:\n" + _tree(figures["energy"], "  "))
-    return "\n".join(text)
+    return render(["class", "recognised, %", "precision, %", *(f"as {name}" for name in names)], rows, markdown)
 
 
 def comparison(figures: Figures) -> str:

@@ -6,6 +6,7 @@ import sys
 import time
 import tomllib
 
+import av
 import pytest
 from PIL import Image
 
@@ -143,6 +144,7 @@ def test_info(capsys, tmp_path):
     assert main(["info", "--json", str(tmp_path / "info.json")]) == 0
     figures = json.loads((tmp_path / "info.json").read_text())["figures"]
     assert figures["versions"]["spikelab"] == __version__
+    assert figures["versions"]["av"] == av.__version__
     assert figures["devices"][0]["name"] == "cpu"
     assert "halsie" in capsys.readouterr().out
 

@@ -134,7 +134,7 @@ def test_train_and_eval(trained, tmp_path, capsys):
 
 def test_other_classes_are_refused(trained, capsys):
     assert main(["eval", str(trained), "--device=cpu", "--data.options.class_names=left,right,bottom"]) == 1
-    assert "['left', 'right', 'bottom'], and" in capsys.readouterr().err
+    assert "number 2 is 'bottom', not 'top'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

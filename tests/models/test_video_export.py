@@ -3,6 +3,8 @@
 import hashlib
 import importlib.util
 import json
+import logging
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from spikelab.hw.quantised_model import quantise_model
 from spikelab.hw.training import simulated_outputs
 from spikelab.io.nir_read import from_nir
 from spikelab.io.nir_write import CannotExport
+from spikelab.models.hybrid_export import write_onnx
 from spikelab.models.int8 import run_onnx
 from spikelab.nn.network import INPUT
 from spikelab.settings import Quantise
@@ -145,3 +148,18 @@ def test_the_ordinary_half_follows_the_integers(modality, tmp_path):
     again = run_onnx(tmp_path / "head.onnx", inputs, samples=3)
     torch.testing.assert_close(again, joint["logits"], rtol=1e-3, atol=1e-3)
     assert joint["logits_int8"].shape == (3, 5)
+
+
+def test_the_exporter_of_onnx_is_silent_and_is_let_speak_again(tmp_path, monkeypatch, caplog, recwarn):
+    inner = logging.getLogger("torch.onnx._internal.exporter._registration")
+
+    def export(*given, **options):
+        inner.warning("of a package that nobody needs")
+        warnings.warn("of how it is built", stacklevel=1)
+
+    monkeypatch.setattr(torch.onnx, "export", export)
+    write_onnx(torch.nn.Linear(2, 3), tmp_path / "head.onnx", {"x": torch.zeros(1, 2)})
+    assert not caplog.records
+    assert not recwarn
+    inner.warning("afterwards")
+    assert [record.message for record in caplog.records] == ["afterwards"]

@@ -4,13 +4,15 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from spikelab.learn.classification import ClassificationMeter
 from spikelab.learn.run_folder import RunFolder
 from spikelab.report import text
 from spikelab.report.curves import draw_curves
 from spikelab.report.overlay import class_picture, events_picture, frame_picture, side_by_side
-from spikelab.report.tables import percent, render
+from spikelab.report.tables import counted, percent, render
 
 PALETTE = np.array([(200, 0, 0), (0, 200, 0)], dtype=np.uint8)
 
@@ -97,3 +99,71 @@ def test_curves(tmp_path):
     folder.log.write_text("".join(json.dumps(line) + "\n" for line in lines))
     draw_curves(folder, tmp_path / "curves.png")
     assert np.array(Image.open(tmp_path / "curves.png").convert("L")).std() > 5
+
+
+def classification(matrix):
+    """Figures of a confusion matrix, as `ClassificationMeter` gives them."""
+    counts = torch.tensor(matrix)
+    meter = ClassificationMeter([f"class{k}" for k in range(len(matrix))])
+    meter.confusion += counts
+    run = {"run": "runs/a", "model": "m", "step": 3, "dataset": "d", "split": "test"}
+    return meter.figures() | run
+
+
+def test_few_classes_show_all_confusions():
+    found = text.evaluation(classification([[3, 1], [0, 4]])).splitlines()
+    assert found[1].split() == "class recognised, % precision, % as class0 as class1".split()
+    assert found[3].split() == ["class0", "75.00", "100.00", "3", "1"]
+
+
+def test_many_classes_show_the_worst_first():
+    """Class k of 30 is recognised in k of 30 samples, and otherwise taken for class 0; class 29 has no sample."""
+    matrix = [[0] * 30 for _ in range(30)]
+    for k in range(29):
+        matrix[k][k] = k
+        matrix[k][0] += 30 - k
+    # as few are recognised as of class 3, of twice as many: more certain, and so before it
+    matrix[9] = [0] * 9 + [6, 54] + [0] * 19
+    shown = text.evaluation(classification(matrix)).splitlines()
+    assert all(len(line) <= 120 for line in shown)
+    rows = [line.split() for line in shown]
+    start = next(place for place, line in enumerate(shown) if line.startswith("classes recognised worst"))
+    assert [row[0] for row in rows[start + 2 : start + 12]] == [f"class{k}" for k in (1, 2, 9, 3, 4, 5, 6, 7, 8, 10)]
+    assert rows[start + 4][1:] == ["10.00", "100.00", "60"]
+    start = next(place for place, line in enumerate(shown) if line.startswith("confused most often"))
+    assert rows[start + 2] == ["class9", "class10", "54", "90.00"]
+    assert rows[start + 3] == ["class1", "class0", "29", "96.67"]
+    assert len(rows[start + 2 :]) > 10
+    assert "19 more classes and 18 more confused pairs: all are in --json FILE" in shown[start + 13]
+    assert shown[-1] == "no sample: class29"
+
+
+def test_a_perfect_classifier_confuses_nothing():
+    shown = text.evaluation(classification((5 * np.eye(20, dtype=int)).tolist()))
+    assert "confused most often" not in shown
+    assert "10 more classes and 0 more confused pairs" in shown
+
+
+def test_one_of_a_thing_has_no_plural():
+    figures = {"epochs": 1, "steps": 7, "parameters": 12345, "folder": "runs/a", "best": {"epoch": 1, "accuracy": 0.5}}
+    assert text.training(figures).startswith("1 epoch, 7 steps, 12,345 parameters\n")
+    assert counted(1, "step") == "1 step"
+    assert counted(0, "step") == "0 steps"
+
+
+def test_curves_of_a_single_epoch_are_seen(tmp_path):
+    """A line through one point is nothing; and an empty axis says why it is empty."""
+    folder = RunFolder(tmp_path)
+    step = {"kind": "train", "step": 2, "loss": 0.5, "gradient_norm": 1.0, "learning_rate": 0.1}
+    epoch = {"kind": "validation", "step": 2, "epoch": 1, "train_loss": 0.7, "loss": 0.6, "accuracy": 0.5}
+    ink = {}
+    for name, records in (("with", [step, epoch]), ("without", [epoch])):
+        folder.log.write_text("".join(json.dumps(record) + "\n" for record in records))
+        draw_curves(folder, tmp_path / "curves.png")
+        picture = np.array(Image.open(tmp_path / "curves.png").convert("RGB")).astype(int)
+        last = picture[:, 2 * picture.shape[1] // 3 :]
+        # the curve is green, the text and the axes are grey
+        ink[name] = (last[..., 1] - last[..., 0] > 60).sum(), (last.sum(2) < 300).sum()
+    assert ink["with"][0] > 10
+    assert ink["without"][0] == 0
+    assert ink["without"][1] > ink["with"][1] + 100
