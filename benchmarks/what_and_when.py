@@ -51,8 +51,7 @@ def experiments() -> dict[str, Experiment]:
     found = {
         "300 neurons": Experiment(rules=RULES, seeds=SEEDS, reservoir=small),
         "1000 neurons": Experiment(rules=("three_factor",), seeds=SEEDS, reservoir=large),
-        # fewer seeds: a session of FORCE costs ten times one of the gated rule
-        "1000 neurons, FORCE": replace(brief, rules=("force", "force_reset"), reservoir=large),
+        "1000 neurons, FORCE": replace(brief, rules=("force", "force_reset"), seeds=SEEDS, reservoir=large),
         "300 neurons, other controls": controls,
         "300 neurons, timing switched first": replace(
             brief, rules=RULES, seeds=SEEDS, blocks=SCHEDULES["timing_first"]
