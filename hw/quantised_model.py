@@ -19,6 +19,7 @@ def spiking_part(model: nn.Module, sample_shapes: Mapping[str, Sequence[int]]) -
 
     Raises:
         ValueError: if the model has none.
+        TypeError: if the model calls something else its spiking part.
     """
     if not hasattr(model, "spiking_part"):
         raise ValueError(
@@ -26,7 +27,8 @@ def spiking_part(model: nn.Module, sample_shapes: Mapping[str, Sequence[int]]) -
             f"spiking_part(sample_shapes) that returns a spikelab.nn.part.SpikingPart"
         )
     part = getattr(model, "spiking_part")(sample_shapes)  # noqa: B009 - a module's attribute may be anything
-    assert isinstance(part, SpikingPart)
+    if not isinstance(part, SpikingPart):
+        raise TypeError(f"{type(model).__name__}.spiking_part gave a {type(part).__name__}, not a SpikingPart")
     return part
 
 
@@ -61,7 +63,8 @@ def quantise_model(model: nn.Module, settings: Quantise, sample_shapes: Mapping[
     profile = registry.load("profiles", settings.profile)
     steps = IntegerSteps(profile, quantisation_of(settings, part), part.input_shape, part.outputs)
     # what cannot be lowered is said now, not at the first batch
-    steps.lower(part.network)
+    with part.with_remedy():
+        steps.lower(part.network)
     part.network.runner = steps
 
 

@@ -262,6 +262,8 @@ class CompressedVideo(nn.Module):
             f"{self.reduce} pixels and divided by their root mean square over the training data (input_scale), "
             "one step a P-frame",
             decoding="the membrane of the readout at the last step goes into head.onnx, see joint.safetensors",
+            remedy="thresholds that adapt have neither a form in NIR nor in integers: train with "
+            "--model.options.threshold learned (or fixed)" if self.motion.neurons.threshold == "adaptive" else "",
         )  # fmt: skip
 
     def energy(self, batch: Mapping[str, Any]) -> dict[str, Any]:

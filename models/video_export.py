@@ -58,7 +58,9 @@ def _export(model: CompressedVideo, folder: Path, height: int, width: int) -> di
         files.insert(0, "modulators.nir")
         x = model.encode(batch)
         # a reset by subtraction is written where readers of NIR look for it; see ``to_nir``
-        graph = to_nir(model.motion.network, tuple(x.shape[2:]), form="euler", subtractive_reset="metadata")
+        part = model.spiking_part({name: list(value.shape[1:]) for name, value in batch.items()})
+        with part.with_remedy():
+            graph = to_nir(part.network, part.input_shape, form="euler", subtractive_reset="metadata")
         write_nir(folder / "modulators.nir", graph)
         vectors |= {"modulator_input": x, FEATURES: features}
         manifest["spiking_branch"] = {

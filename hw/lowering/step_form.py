@@ -81,7 +81,7 @@ def step_form(layer: Neuron | Threshold) -> StepForm:
         raise CannotLower("has a refractory time, which the integer neurons do not have; set refractory=0")
     others = [name for name in spec.state_names if name != spec.membrane]
     if len(others) > 1 or any(state.after_spike for state in spec.states):
-        raise CannotLower(f"a {spec.name} has more than a current and a membrane; use a LIF or CubaLIF")
+        raise CannotLower(f"{_one(spec.name)} has more than a current and a membrane; use a LIF or CubaLIF")
     with torch.no_grad():
         values = {name: value.detach().double().cpu() for name, value in layer.parameter_values().items()}
         constants = coefficients(layer.step, values, layer.dt)
@@ -110,6 +110,10 @@ def step_form(layer: Neuron | Threshold) -> StepForm:
         )  # fmt: skip
 
 
+def _one(name: str) -> str:
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
 def _rest(layer: Neuron, values: dict[str, Tensor]) -> Tensor:
     shape = torch.broadcast_shapes(*(value.shape for value in values.values()))
     start = initial_state(layer.step, values, shape, torch.zeros((), dtype=torch.float64))
@@ -130,7 +134,7 @@ def _affine(step: Step) -> dict[str, dict[str, sp.Expr]]:
         except sp.PolynomialError:
             polynomial = None
         if polynomial is None or polynomial.total_degree() > 1:
-            raise CannotLower(f"a {spec.name} is not linear between spikes; use a LIF or CubaLIF")
+            raise CannotLower(f"{_one(spec.name)} is not linear between spikes; use a LIF or CubaLIF")
         names = [str(d) for d in dynamic]
         found[name] = {
             "1" if not any(powers) else names[powers.index(1)]: factor for powers, factor in polynomial.terms()
@@ -179,7 +183,7 @@ def _threshold(layer: Neuron, values: dict[str, Tensor]) -> Tensor | None:
     membrane = spec.symbols[spec.membrane]
     rest = sp.expand(membrane - spec.expression(spec.gate, "gate"))
     if rest.free_symbols - set(spec.parameter_symbols.values()):
-        raise CannotLower(f"a {spec.name} compares more than its membrane with a constant; use a LIF or CubaLIF")
+        raise CannotLower(f"{_one(spec.name)} compares more than its membrane with a constant; use a LIF or CubaLIF")
     return _number(rest, values)
 
 

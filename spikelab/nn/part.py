@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ class SpikingPart:
         input_high: largest input.
         encoding: in words, how a sample becomes the input, for who feeds a chip.
         decoding: in words, how outputs become an answer.
+        remedy: which options of the model keep the part from having a form for NIR or hardware, and what to use in
+            their place; "" where none do.
     """
 
     network: Network
@@ -39,3 +42,14 @@ class SpikingPart:
     input_high: float = 1.0
     encoding: str = ""
     decoding: str = ""
+    remedy: str = ""
+
+    @contextmanager
+    def with_remedy(self) -> Iterator[None]:
+        """Adds the remedy to an error about a form that the part does not have."""
+        try:
+            yield
+        except ValueError as error:
+            if not self.remedy:
+                raise
+            raise type(error)(f"{error}\n  {self.remedy}") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ def deploy(settings: Deployment, profile: str = "") -> Deployed:
     """
     target = load_target(settings.target) if settings.target else None
     run, words = None, ("", "")
+    explained: Callable[[], AbstractContextManager[None]] = nullcontext
     if Path(settings.run).suffix == ".nir":
         network = from_nir(
             settings.run, settings.dt, settings.method, reset=settings.reset, input_form=settings.input_form
@@ -82,6 +84,7 @@ def deploy(settings: Deployment, profile: str = "") -> Deployed:
         part = spiking_part(real_model(run.model, run.sample_shapes), run.sample_shapes)
         network, shape, outputs = part.network, part.input_shape, part.outputs
         words = (part.encoding, part.decoding)
+        explained = part.with_remedy
         x = part.encode(samples(run, settings, settings.samples))
         # a convolutional part takes pictures of any size
         shape = tuple(x.shape[2:])
@@ -95,7 +98,8 @@ def deploy(settings: Deployment, profile: str = "") -> Deployed:
     def lowered_to(name: str) -> Lowered:
         return lower(network, registry.load("profiles", name), quantisation, shape, outputs, membranes=reached)
 
-    lowered = lowered_to(chosen)
+    with explained():
+        lowered = lowered_to(chosen)
     if chosen == trained != settings.profile and not _runs_on(lowered, target):
         assert target is not None
         chosen = target.profile

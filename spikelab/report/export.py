@@ -56,7 +56,8 @@ def export_nir(settings: Export) -> dict[str, Any]:
             manifest = model.export(folder, settings.height or height, settings.width or width)
             return {"files": [str(folder / n) for n in [*manifest["sha256"], "manifest.json"]], "manifest": manifest}
         part = spiking_part(model, run.sample_shapes)
-        graph = to_nir(part.network, part.input_shape, settings.nir_form, settings.subtractive_reset, part.outputs)
+        with part.with_remedy():
+            graph = to_nir(part.network, part.input_shape, settings.nir_form, settings.subtractive_reset, part.outputs)
         network = part.network
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "network.nir"

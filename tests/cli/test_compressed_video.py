@@ -119,6 +119,17 @@ def test_the_integer_bundle_is_verified(trained, tmp_path):
     assert set(checks) >= {"npz", "ordinary_half"}
 
 
+def test_what_adaptive_thresholds_lack_is_said_with_the_remedy(tmp_path, capsys):
+    run = tmp_path / "adaptive"
+    options = {"model.options.threshold": "adaptive", "data.options.samples": 12, "epochs": 1}
+    assert main(words(run, **options)) == 0
+    for command in (["export"], ["export", "--format=npz"], ["quantise"], ["map", "--target=loihi2"]):
+        capsys.readouterr()
+        assert main([command[0], str(run), *command[1:]]) == 1
+        assert capsys.readouterr().err.endswith("train with --model.options.threshold learned (or fixed)\n")
+    assert main(["predict", str(run), "--device=cpu", "--count=1"]) == 0
+
+
 def test_accuracy_in_integers(trained, tmp_path):
     figures = report(tmp_path, "quantise", trained, "--widths=8")
     assert figures["real"]["accuracy"] > 0.9

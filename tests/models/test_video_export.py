@@ -60,8 +60,9 @@ def test_export_runs_elsewhere_and_gives_the_same(options, tmp_path):
 
 
 def test_what_has_no_nir_form_is_said(tmp_path):
-    with pytest.raises(CannotExport, match="layer1: NIR has no primitive for the adaptive"):
+    with pytest.raises(CannotExport, match="layer1: NIR has no primitive for the adaptive") as error:
         settled(threshold="adaptive").export(tmp_path, 32, 48)
+    assert str(error.value).splitlines()[-1].endswith("train with --model.options.threshold learned (or fixed)")
     with pytest.raises(ValueError, match="only spiking ones"):
         settled(stm="ordinary").export(tmp_path, 32, 48)
 
@@ -125,8 +126,11 @@ def test_it_trains_in_integers():
 def test_adaptive_thresholds_and_ordinary_modulators_have_no_integer_form():
     batch = videos()
     part = settled(batch, threshold="adaptive").spiking_part(shapes(batch))
-    with pytest.raises(LoweringError, match="layer1: a adaptive_lif"):
+    with pytest.raises(LoweringError, match="layer1: an adaptive_lif has more"):
         lower(part.network, "generic", quantisation_of(part), part.input_shape)
+    # in training in integers, the remedy is named
+    with pytest.raises(LoweringError, match=r"train with --model\.options\.threshold learned"):
+        quantise_model(settled(batch, threshold="adaptive"), Quantise(bits=8), shapes(batch))
     for options in ({"stm": "ordinary"}, {"modality": "image"}):
         with pytest.raises(ValueError, match="has no spiking part"):
             settled(batch, **options).spiking_part(shapes(batch))
