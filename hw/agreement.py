@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -55,6 +55,22 @@ def agreement(lowered: Lowered, network: Network, x: Tensor) -> list[LayerAgreem
         x: real input [T, B, ...].
     """
     return compare_layers(lowered, *both_runs(lowered, network, x))
+
+
+def silent_layers(layers: Sequence[LayerAgreement]) -> list[str]:
+    """Warnings of layers that never spike: nearly all of a silent layer's steps are equal, whatever it should do."""
+    found = []
+    for layer in layers:
+        if not layer.spikes or layer.integer_rate > 0:
+            continue
+        if layer.rate > 0:
+            found.append(
+                f"{layer.layer}: never spikes in integers, and {layer.rate:.3g} times a step and neuron in real "
+                "numbers: its equal spikes are silence"
+            )
+        else:
+            found.append(f"{layer.layer}: never spikes, neither in integers nor in real numbers: nothing is compared")
+    return found
 
 
 def both_runs(lowered: Lowered, network: Network, x: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from spikelab import __version__, registry
-from spikelab.hw.agreement import both_runs, compare_layers, first_disagreement
+from spikelab.hw.agreement import LayerAgreement, both_runs, compare_layers, first_disagreement, silent_layers
 from spikelab.hw.backends.backend import Backend
 from spikelab.hw.backends.c99.size import firmware_size
 from spikelab.hw.backends.npz import write_npz
@@ -152,6 +151,7 @@ def describe(deployed: Deployed, placement: Placement | None) -> dict[str, Any]:
     graph, inputs = lowered.graph, {INPUT: lowered.quantisation.messages(deployed.x)}
     counts = operation_counts(graph, inputs)
     real, integer = both_runs(lowered, deployed.network, deployed.x)
+    layers = compare_layers(lowered, real, integer)
     found: dict[str, Any] = {
         "spikelab": __version__,
         "source": deployed.name,
@@ -164,28 +164,30 @@ def describe(deployed: Deployed, placement: Placement | None) -> dict[str, Any]:
         "decoding": deployed.decoding,
         "notes": lowered.notes,
         "populations": _populations(lowered),
-        "agreement": [layer.to_dict() for layer in compare_layers(lowered, real, integer)],
+        "agreement": [layer.to_dict() for layer in layers],
         "first_difference": first_disagreement(real, integer),
         "limits": [asdict(violation) for violation in check_limits(graph, inputs)],
         "operations": {"samples": counts.samples, "steps": counts.steps, "per_sample": counts.per_sample()},
         "energy": {name: modelled_energy(counts, name) for name in TABLES},
     }
-    found["warnings"] = _warnings(deployed, real, integer)
+    found["warnings"] = _warnings(deployed, layers)
     if placement is not None:
         found["placement"] = placement.report()
     return found
 
 
-def _warnings(deployed: Deployed, real: Mapping[str, Tensor], integer: Mapping[str, Tensor]) -> list[str]:
+def _warnings(deployed: Deployed, layers: Sequence[LayerAgreement]) -> list[str]:
     """What a reader of the figures must know first."""
     found = []
-    spiking = [p.name for p in deployed.lowered.real.populations if p.form.spikes]
-    if spiking and not any(bool(run[name].any()) for run in (real, integer) for name in spiking):
+    spiking = [layer for layer in layers if layer.spikes]
+    if spiking and not any(layer.rate or layer.integer_rate for layer in spiking):
         remedy = "use more steps or a higher input_rate" if deployed.run is None else "look at the data"
         remedy += (
             "; a file of a simulator without time steps needs --input_form impulse" if deployed.run is None else ""
         )
         found.append(f"no neuron spiked, so that equal spikes prove nothing: {remedy}")
+    else:
+        found += silent_layers(layers)
     trained = deployed.run.settings.quantise if deployed.run else None
     if trained is None or not trained.bits:
         return found

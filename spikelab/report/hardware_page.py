@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from spikelab.report.page import Page
+from spikelab.report.tables import figure_cells
 
 Report = Mapping[str, Any]
 #: Targets of which a cost table is known.
@@ -110,12 +111,14 @@ def _placement(page: Page, folder: Path, report: Report) -> None:
 def write_quantisation_page(folder: Path, report: Report) -> None:
     """Writes ``report.html`` of a quantisation, with a picture."""
     page = Page(f"{report['run']}: fewer bits, arithmetic {report['profile']}, scales by {report['scale']}")
+    for warning in report["warnings"]:
+        page.text(warning, False)
     if report["notes"]:
         page.section("Where the chip computes something else, beside rounding").items(report["notes"])
     if report["real"] is not None:
         page.section(f"Figures on {report['split']}")
-        rows = [{"bits": "real numbers", **report["real"]}]
-        rows += [{"bits": bits, **found["figures"]} for bits, found in report["bits"].items()]
+        rows = [{"bits": "real numbers", **figure_cells(report["real"])}]
+        rows += [{"bits": bits, **figure_cells(found["figures"])} for bits, found in report["bits"].items()]
         page.table(rows)
     draw_agreement(folder / "agreement.png", report)
     page.section("Layers").picture(folder / "agreement.png", "equal spikes and rates over bits, for each layer")

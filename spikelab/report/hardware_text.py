@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spikelab.report.tables import percent, render
+from spikelab.report.tables import figure_cells, percent, render
 from spikelab.report.text import files
 
 Figures = Mapping[str, Any]
@@ -66,7 +66,7 @@ def _layers(layers: list[Figures]) -> list[str]:
     header = [
         "layer",
         "equal spikes, %",
-        "rate or size",
+        "rate or size, real",
         "in integers",
         "never spike, %",
         "fallen silent, %",
@@ -92,16 +92,13 @@ def quantised(figures: Figures) -> str:
     """Figures over bits, and how each layer fares."""
     lines = [f"{figures['run']}: arithmetic {figures['profile']}, scales by {figures['scale']}"]
     if figures["real"] is not None:
-        names = [name for name in figures["real"] if name not in ("samples",)]
-        rows: list[list[object]] = [["real numbers", *(_number(figures["real"][name]) for name in names)]]
-        for bits, found in figures["bits"].items():
-            rows.append([f"{bits} bits", *(_number(found["figures"][name]) for name in names)])
-        lines.append(render([figures["split"], *(name.replace("_", " ") for name in names)], rows))
+        columns = {"real numbers": figure_cells(figures["real"])}
+        columns |= {f"{bits} bits": figure_cells(found["figures"]) for bits, found in figures["bits"].items()}
+        titles = [title for title in columns["real numbers"] if title != "samples"]
+        rows = [[name, *(cells.get(title) for title in titles)] for name, cells in columns.items()]
+        lines.append(render([figures["split"], *titles], rows))
     for bits, found in figures["bits"].items():
         lines += [f"{bits} bits", *_layers(found["layers"])]
+    lines += [f"warning: {warning}" for warning in figures["warnings"]]
     lines += [f"note: {note}" for note in figures["notes"]]
     return "\n".join([*lines, files(figures)])
-
-
-def _number(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

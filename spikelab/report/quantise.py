@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spikelab.hw.agreement import agreement
+from spikelab.hw.agreement import agreement, silent_layers
 from spikelab.hw.lower import lower
 from spikelab.hw.training import IntegerSteps
 from spikelab.io.atomic import write_json_atomically
@@ -24,7 +24,8 @@ def quantise(settings: QuantiseRun) -> dict[str, Any]:
 
     Returns:
         `real`: the task's figures in real numbers; `bits`: number of bits -> `figures` of the task and `layers`, how
-        each layer agrees with its real one. Without the figures for a NIR file, which has no task.
+        each layer agrees with its real one; `warnings`, of layers that never spike. Without the figures for a NIR file,
+        which has no task.
 
     Raises:
         LoweringError: lists everything that has no integer form.
@@ -32,7 +33,7 @@ def quantise(settings: QuantiseRun) -> dict[str, Any]:
     deployed = deploy(replace(settings, bits=max(settings.widths)))
     found: dict[str, Any] = {
         "run": settings.run, "profile": deployed.profile, "scale": settings.scale, "split": settings.split,
-        "real": _figures(deployed, settings, None), "bits": {},
+        "real": _figures(deployed, settings, None), "bits": {}, "warnings": [],
     }  # fmt: skip
     for bits in settings.widths:
         quantisation = replace(deployed.lowered.quantisation, bits=bits)
@@ -40,10 +41,12 @@ def quantise(settings: QuantiseRun) -> dict[str, Any]:
         given = (deployed.input_shape, deployed.outputs)
         lowered = lower(deployed.network, profile, quantisation, *given, membranes=deployed.membranes)
         steps = IntegerSteps(profile, quantisation, *given, deployed.membranes)
+        layers = agreement(lowered, deployed.network, deployed.x)
         found["bits"][str(bits)] = {
             "figures": _figures(deployed, settings, steps),
-            "layers": [layer.to_dict() for layer in agreement(lowered, deployed.network, deployed.x)],
+            "layers": [layer.to_dict() for layer in layers],
         }
+        found["warnings"] += [f"{bits} bits: {warning}" for warning in silent_layers(layers)]
     found["notes"] = deployed.lowered.notes
     folder = Path(settings.folder) if settings.folder else default_folder(settings, f"quantise-{deployed.profile}")
     folder.mkdir(parents=True, exist_ok=True)

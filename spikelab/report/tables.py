@@ -1,6 +1,9 @@
 """Tables as plain text for a terminal, or as Markdown for a document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+#: Figures of tasks that are shares of all samples, pixels or classes.
+_SHARES = ("accuracy", "mean_iou", "pixel_accuracy")
 
 
 def render(header: Sequence[str], rows: Sequence[Sequence[object]], markdown: bool = False) -> str:
@@ -40,6 +43,18 @@ def render(header: Sequence[str], rows: Sequence[Sequence[object]], markdown: bo
 def percent(value: float | None) -> str | None:
     """A share as a percentage with two digits; None stays None."""
     return None if value is None else f"{100 * value:.2f}"
+
+
+def figure_cells(figures: Mapping[str, float]) -> dict[str, str]:
+    """Figures of a task as cells with their titles; shares are percent, as everywhere in reports."""
+    cells = {}
+    for name, value in figures.items():
+        title = name.replace("_", " ")
+        if name in _SHARES:
+            cells[f"{title}, %"] = f"{100 * value:.2f}"
+        else:
+            cells[title] = f"{value:.4f}" if isinstance(value, float) else str(value)
+    return cells
 
 
 def counted(number: int, thing: str) -> str:

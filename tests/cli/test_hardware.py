@@ -11,6 +11,7 @@ import pytest
 from tiny_digits import bars, words
 
 from spikelab.cli import main
+from spikelab.hw.agreement import LayerAgreement, silent_layers
 from spikelab.io.checkpoint import load_checkpoint
 from spikelab.io.nir_save import write_nir
 
@@ -41,7 +42,11 @@ def test_quantise(run, report, tmp_path, capsys):
     words = ["--widths", "8,2", "--samples", "9", "--profile", "generic16", "--calibrate", "true"]
     figures = report("quantise", run, *words, "--out", tmp_path / "q")
     text = capsys.readouterr().out
-    assert "real numbers" in text
+    # shares are percent, as everywhere
+    row = next(line for line in text.splitlines() if line.startswith("real numbers")).split()
+    assert row[-1] == f"{100 * figures['real']['accuracy']:.2f}"
+    assert "accuracy, %" in text
+    assert figures["warnings"] == []
     assert figures["real"]["accuracy"] > 0.9
     assert set(figures["bits"]) == {"8", "2"}
     assert figures["bits"]["8"]["figures"]["accuracy"] >= figures["real"]["accuracy"] - 0.1
@@ -50,6 +55,7 @@ def test_quantise(run, report, tmp_path, capsys):
     assert layers["readout"]["equal"] is None
     page = (tmp_path / "q" / "report.html").read_text()
     assert "data:image/png;base64" in page
+    assert "accuracy, %" in page
 
 
 @needs_gcc
@@ -236,6 +242,33 @@ def test_silence_is_no_success(tmp_path, report, capsys):
     figures = report("export", path, "--format", "npz", "--dt", "1e-3", "--samples", "2", "--steps", "9", "--out", out)
     assert "no neuron spiked" in figures["warnings"][0]
     assert "--input_form impulse" in capsys.readouterr().out
+
+
+def test_a_silent_layer_is_no_agreement(tmp_path, report, capsys):
+    path = tmp_path / "half.nir"
+    weak = [nir.Linear(np.eye(4)), nir.IF(np.ones(4), np.full(4, 99.0))]
+    write_nir(path, nir.NIRGraph.from_list(nir.Linear(np.eye(4)), nir.IF(np.full(4, 1e3), np.full(4, 0.9)), *weak))
+    words = ["--dt", "1e-3", "--samples", "2", "--steps", "9", "--input_rate", "0.5"]
+    figures = report("quantise", path, *words, "--widths", "8,2", "--out", tmp_path / "q")
+    first, second = figures["bits"]["2"]["layers"]
+    assert first["rate"] > 0
+    assert second["equal"] == 1.0
+    told = f"{second['layer']}: never spikes, neither in integers nor in real numbers: nothing is compared"
+    assert figures["warnings"] == [f"8 bits: {told}", f"2 bits: {told}"]
+    assert f"warning: 2 bits: {told}" in capsys.readouterr().out
+    assert told in (tmp_path / "q" / "report.html").read_text()
+    figures = report("export", path, *words, "--format", "npz", "--out", tmp_path / "out")
+    assert figures["warnings"] == [told]
+
+
+def test_a_layer_that_falls_silent_is_told_apart():
+    layers = [
+        LayerAgreement("lively", True, 0.9, 0.2, 0.1, 0.0),
+        LayerAgreement("fallen", True, 0.998, 0.002, 0.0, 0.0),
+        LayerAgreement("readout", False, None, 0.0, 0.0, 0.0),
+    ]
+    (told,) = silent_layers(layers)
+    assert told.startswith("fallen: never spikes in integers, and 0.002 times a step and neuron in real numbers")
 
 
 @pytest.mark.parametrize("form", ["continuous", "euler", "portable"])
