@@ -25,7 +25,7 @@ from spikelab.datasets.action_lists import (
     read_lines,
 )
 
-_SPLIT_FOLDERS = {
+SPLIT_FOLDERS = {
     "train": ("train", "training"),
     "validation": ("val", "validation", "validate", "valid"),
     "test": ("test", "testing"),
@@ -42,41 +42,14 @@ class ClipLists:
         splits: ``"train"``, ``"validation"``, ``"test"``, or ``"all"`` where nothing says which clip is which: clips
             and the numbers of their classes. A split without labels is left out.
         missing: clips that are listed and not there.
+        lists: folder of the lists; None where folders alone say what is what.
     """
 
     layout: str
     class_names: tuple[str, ...]
     splits: dict[str, list[tuple[Path, int]]]
     missing: tuple[str, ...] = ()
-
-
-def find_clips(folder: Path, layout: str | None, lists: Path | None, split_number: int) -> ClipLists:
-    """Recognise a layout, or take the one that is named, and read its lists.
-
-    Args:
-        folder: holds the clips, and the lists unless `lists` is given.
-        layout: a key of `LAYOUTS`; None finds out.
-        lists: folder of the lists.
-        split_number: which of several official splits, from 1.
-
-    Raises:
-        FileNotFoundError: if there is no such folder.
-        ValueError: if the layout is unknown or not recognised, or a list is damaged; names the file and the line.
-    """
-    for path in (folder, lists):
-        if path is not None and not path.is_dir():
-            raise FileNotFoundError(f"action_videos: {path.absolute()} is no folder; name the one that holds the data")
-    if layout is not None and layout not in LAYOUTS:
-        raise ValueError(f"action_videos: layout is {layout!r}, must be one of {', '.join(LAYOUTS)}")
-    for name in [layout] if layout else LAYOUTS:
-        found = LAYOUTS[name](folder, lists, split_number)
-        if found is not None:
-            return found
-    expected = f"of the layout {layout!r}" if layout else f"of any layout ({', '.join(LAYOUTS)})"
-    raise ValueError(
-        f"action_videos: {folder.absolute()} holds no clips {expected}; the simplest is one folder for each class with "
-        "its video files in it. Lists in another place are named with lists="
-    )
+    lists: Path | None = None
 
 
 def _ucf101(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
@@ -84,15 +57,25 @@ def _ucf101(folder: Path, lists: Path | None, split_number: int) -> ClipLists | 
     home = lists_folder(folder, lists, ("ucfTrainTestlist",), "trainlist*.txt")
     if home is None:
         return None
-    numbers = read_lines(home / "classInd.txt", 2)
-    names = tuple(name for _, (_, name) in sorted(numbers, key=lambda row: int(row[1][0])))
+    numbers: dict[str, str] = {}
+    for where, (number, name) in read_lines(home / "classInd.txt", 2):
+        if not number.isdecimal() or name in numbers or number in numbers.values():
+            raise ValueError(f"action_videos: {where}: {number} {name}: needs a number and a name that no other has")
+        numbers[name] = number
+    names = tuple(sorted(numbers, key=lambda name: int(numbers[name])))
     found = ClipFinder(folder, ("UCF-101", "UCF101", "videos"), names)
     splits = {}
     for split, kind in (("train", "trainlist"), ("test", "testlist")):
         path = numbered_list(home, f"{kind}{split_number:02d}.txt", split_number)
-        entries = ((row[0], row[0].split("/")[0], where) for where, row in read_lines(path, None))
+        entries = []
+        for where, row in read_lines(path, None):
+            name = row[0].split("/")[0]
+            if len(row) > 1 and numbers.get(name, row[1]) != row[1]:
+                other = f"classInd.txt gives {name!r} the number {numbers[name]}"
+                raise ValueError(f"action_videos: {where}: the class has number {row[1]}, {other}")
+            entries.append((row[0], name, where))
         splits[split] = found.all(entries)
-    return ClipLists("ucf101", names, splits, tuple(found.missing))
+    return ClipLists("ucf101", names, splits, tuple(found.missing), home)
 
 
 def _hmdb51(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
@@ -112,7 +95,7 @@ def _hmdb51(folder: Path, lists: Path | None, split_number: int) -> ClipLists | 
                 raise ValueError(f"action_videos: {where}: {part!r} must be 0, 1 (training) or 2 (test)")
             if part != "0":
                 splits["train" if part == "1" else "test"] += found.all([(f"{name}/{clip}", name, where)])
-    return ClipLists("hmdb51", names, splits, tuple(found.missing))
+    return ClipLists("hmdb51", names, splits, tuple(found.missing), home)
 
 
 def _something(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
@@ -137,21 +120,34 @@ def _something(folder: Path, lists: Path | None, split_number: int) -> ClipLists
             template = str(entry["template"]).replace("[", "").replace("]", "")
             entries.append((f"{entry['id']}.webm", template, where))
         splits[split] = found.all(entries)
-    return ClipLists("something_something_v2", names, splits, tuple(found.missing))
+    return ClipLists("something_something_v2", names, splits, tuple(found.missing), home)
 
 
 def _kinetics(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
     """Kinetics: train.csv and val.csv with label, youtube_id, time_start, time_end."""
     home = lists_folder(folder, lists, ("annotations",), "*train*.csv")
+    if lists is None and home is not None and home.resolve() == folder.resolve().parent and folder.name != "train":
+        return None  # any table may lie beside a folder of clips
     if home is None:
         return None
     rows: dict[str, list[tuple[str, str, str]]] = {}
-    for split, folders in _SPLIT_FOLDERS.items():
-        paths = [path for name in folders for path in sorted(home.glob(f"*{name}*.csv"))]
+    for split, folders in SPLIT_FOLDERS.items():
+        paths = sorted({path for name in folders for path in home.glob(f"*{name}*.csv")})
         if not paths:
             continue
-        with paths[0].open(newline="", encoding="utf-8") as file:
-            for number, row in enumerate(csv.DictReader(file), 2):
+        if len(paths) > 1:
+            both = ", ".join(path.name for path in paths)
+            raise ValueError(f"action_videos: {home} has several lists of the split {split!r}: {both}; leave one there")
+        with paths[0].open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or []
+            needed = ("youtube_id", "time_start", "time_end", *(() if split == "test" else ("label",)))
+            if not set(needed) <= set(columns):
+                raise ValueError(
+                    f"action_videos: {paths[0]}, line 1: {','.join(columns)!r} must name the columns "
+                    f"{', '.join(needed)}, as lists of Kinetics do; if it is none, name the layout with layout="
+                )
+            for number, row in enumerate(reader, 2):
                 where = f"{paths[0]}, line {number}"
                 if not row.get("label"):  # the test split of some editions
                     continue
@@ -166,11 +162,11 @@ def _kinetics(folder: Path, lists: Path | None, split_number: int) -> ClipLists 
     splits, missing = {}, []
     for split, entries in rows.items():
         # beside the split's own folder: clips may lie in one of the class, whose spaces are often underscores
-        roots = tuple(_SPLIT_FOLDERS[split]) + tuple(f"videos/{name}" for name in _SPLIT_FOLDERS[split]) + ("videos",)
+        roots = tuple(SPLIT_FOLDERS[split]) + tuple(f"videos/{name}" for name in SPLIT_FOLDERS[split]) + ("videos",)
         found = ClipFinder(folder, roots, names)
         splits[split] = found.all(entries)
         missing += found.missing
-    return ClipLists("kinetics", names, splits, tuple(missing))
+    return ClipLists("kinetics", names, splits, tuple(missing), home)
 
 
 def _coviar(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
@@ -188,17 +184,18 @@ def _coviar(folder: Path, lists: Path | None, split_number: int) -> ClipLists | 
     names = tuple(sorted(numbers, key=lambda name: numbers[name]))
     found = ClipFinder(folder, ("videos", "mpeg4_videos", "UCF-101", "hmdb51_org"), names)
     splits = {split: found.all((row[0], row[1], where) for where, row in rows_of) for split, rows_of in rows.items()}
-    return ClipLists("coviar", names, splits, tuple(found.missing))
+    return ClipLists("coviar", names, splits, tuple(found.missing), home)
 
 
 def _split_folders(folder: Path, lists: Path | None, split_number: int) -> ClipLists | None:
     """A folder for each split, in it one for each class: train/class/name.mp4 (Kinetics is often kept so)."""
-    parts = {}
-    for split, names in _SPLIT_FOLDERS.items():
-        for name in names:
-            if (folder / name).is_dir():
-                parts[split] = class_folders(folder / name)
-                break
+    parts: dict[str, dict[str, list[Path]]] = {}
+    for split, names in SPLIT_FOLDERS.items():
+        there = [name for name in names if (folder / name).is_dir()]
+        if len(there) > 1:
+            raise ValueError(f"action_videos: {folder} has {' and '.join(there)}, both for {split}; leave one there")
+        if there:
+            parts[split] = class_folders(folder / there[0])
     if "train" not in parts or not parts["train"]:
         return None
     names_of_classes = tuple(sorted({name for classes in parts.values() for name in classes}))
@@ -224,6 +221,9 @@ LAYOUTS: dict[str, Callable[[Path, Path | None, int], ClipLists | None]] = {
     "folders": _folders,
 }
 """Layouts in the order in which they are recognised."""
+
+NUMBERED = ("ucf101", "hmdb51", "coviar")
+"""Layouts that have several official splits."""
 
 
 def source_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,13 @@ class ClipFinder:
         self.roots = [root for root in (folder, *(folder / name for name in below)) if root.is_dir()]
         self.numbers = {name: number for number, name in enumerate(class_names)}
         self.missing: list[str] = []
-        self._listed: dict[Path, dict[str, Path]] = {}
+        self._listed: dict[Path, dict[str, list[Path]]] = {}
 
     def all(self, entries: Iterable[tuple[str, str, str]]) -> list[tuple[Path, int]]:
         """Clips as listed, the names of their classes and where they are listed -> files and numbers of classes.
 
         Raises:
-            ValueError: if there is no such class, or a clip lies outside of the folder.
+            ValueError: if there is no such class, a clip lies outside of the folder, or two files could be meant.
         """
         clips = []
         for clip, name, where in entries:
@@ -51,14 +52,23 @@ class ClipFinder:
             raise ValueError(f"action_videos: the listed clip {clip!r} must be a path below the folder")
         for root in self.roots:
             for inner in (parts[:-1], (*parts[:-1], name), (*parts[:-1], name.replace(" ", "_"))):
-                path = self._videos(root.joinpath(*inner)).get(Path(parts[-1]).stem)
-                if path is not None:
-                    return path
+                found = self._videos(root.joinpath(*inner)).get(Path(parts[-1]).stem, [])
+                exact = [path for path in found if path.name == parts[-1]]
+                if len(found) > 1 and not exact:
+                    both = " and ".join(path.name for path in found)
+                    raise ValueError(
+                        f"action_videos: the listed clip {clip!r} may be {both} in {found[0].parent}; leave one there"
+                    )
+                if found:
+                    return (exact or found)[0]
         return None
 
-    def _videos(self, folder: Path) -> dict[str, Path]:
+    def _videos(self, folder: Path) -> dict[str, list[Path]]:
+        """Name without suffix -> the files that are called so."""
         if folder not in self._listed:
-            self._listed[folder] = {path.stem: path for path in videos_in(folder)}
+            listed = self._listed.setdefault(folder, {})
+            for path in videos_in(folder):
+                listed.setdefault(path.stem, []).append(path)
         return self._listed[folder]
 
 
@@ -66,18 +76,50 @@ def videos_in(folder: Path) -> list[Path]:
     """The video files of a folder, by their suffix; none if there is no such folder."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry.path) for entry in entries if _is_video(entry.name) and not entry.is_dir())
 
 
 def class_folders(folder: Path) -> dict[str, list[Path]]:
-    """Class -> its clips, of the folders in a folder that hold any."""
-    inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return {path.name: clips for path in inner if (clips := videos_in(path))}
+    """Class -> its clips, of the folders in a folder that hold any.
+
+    Raises:
+        ValueError: if some clips lie in such folders and others deeper or higher, where they have no class; names one.
+    """
+    inner = _folders_in(folder)
+    classes = {path.name: clips for path in inner if (clips := videos_in(path))}
+    lost = [*videos_in(folder), *(clip for path in inner for below in _folders_in(path) for clip in deeper(below))]
+    if classes and lost:
+        raise ValueError(
+            f"action_videos: {lost[0]} and {len(lost) - 1} more lie in no folder of a class, as other clips in "
+            f"{folder} do; put them right into one, or take them away"
+        )
+    return classes
+
+
+def deeper(folder: Path) -> Iterator[Path]:
+    """The video files in a folder and below it."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place) / name for name in sorted(names) if _is_video(name))
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _is_video(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
 def lists_folder(folder: Path, lists: Path | None, below: Sequence[str], pattern: str) -> Path | None:
-    """Folder of the lists, recognised by a file that fits the pattern."""
-    candidates = [lists] if lists is not None else [folder, *(folder / name for name in below)]
+    """Folder of the lists, recognised by a file that fits the pattern: the folder itself, or one of those `below`.
+
+    Publishers keep lists beside the folder of the clips, so that they are looked for there as well.
+    """
+    around = [base / name for base in (folder, folder.resolve().parent) for name in (".", *below)]
+    candidates = [lists] if lists is not None else around
     return next((path for path in candidates if path.is_dir() and any(path.glob(pattern))), None)
 
 
@@ -103,7 +145,11 @@ def read_lines(path: Path, fields: int | None) -> Iterator[tuple[str, list[str]]
     """The lines of a list as their place and their fields, divided by spaces."""
     if not path.is_file():
         raise ValueError(f"action_videos: {path} is missing; it belongs to the lists beside it")
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"action_videos: {path} is no text in UTF-8 ({error}); fetch it again") from error
+    for number, line in enumerate(lines, 1):
         row = line.split()
         if not row:
             continue

@@ -6,16 +6,26 @@ interrupted loses no more than the video under way. See `spikelab.datasets.actio
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache as once
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from spikelab.datasets.action_layouts import ClipLists, find_clips, source_of
-from spikelab.datasets.kept_videos import KeptVideos, Transcode
+from spikelab.datasets.action_clips import find_clips
+from spikelab.datasets.action_layouts import NUMBERED, ClipLists, source_of
+from spikelab.datasets.kept_videos import KeptVideos
+from spikelab.datasets.video_cache import StoredVideo
+from spikelab.datasets.video_keeping import Transcode
 from spikelab.datasets.video_samples import Residual
+from spikelab.video.errors import VideoError, VideoWarning
+
+logger = logging.getLogger(__name__)
+#: How many files a warning names.
+NAMED = 20
 
 
 class ActionVideos(KeptVideos):
@@ -32,11 +42,13 @@ class ActionVideos(KeptVideos):
         folder: holds the videos, and their lists in one of the usual places.
         layout: ``"ucf101"``, ``"hmdb51"``, ``"kinetics"``, ``"something_something_v2"``, ``"coviar"`` (the lists of
             pytorch-coviar), ``"split_folders"`` or ``"folders"``; None finds out.
-        lists: folder of the lists, where it is not in the data's.
-        split_number: which of the official splits, from 1.
+        lists: folder of the lists, where it is neither in the data's nor beside it.
+        split_number: which of several official splits, from 1; None takes the first, or the only one.
         validation: share of each class's recordings that the validation split takes from training.
         test: share that the test split takes in a folder without lists.
         missing: listed videos that are not there are an ``"error"``, or are left out with a warning (``"skip"``).
+        broken: videos that cannot be read are an ``"error"`` when they are first used; ``"skip"`` fills the cache at
+            once, and leaves out those that cannot be read with a warning. Either way the splits are the same.
         size: height and width that pictures are resized to.
         crop: height and width that are cut out, at a random place in training and from the middle otherwise; None keeps
             the whole picture.
@@ -55,12 +67,14 @@ class ActionVideos(KeptVideos):
             ``"never"`` reads all as they are. `spikelab data transcode` does so once and for all.
         seed: of the splits and of everything random.
         cache: root of the cache; None takes ``$SPIKELAB_CACHE`` or ``~/.cache/spikelab``.
+        workers: processes that fill the cache; None takes all cores, or one for few videos.
 
     Attributes:
         class_names: of all classes.
         paths: of the videos of the split.
         labels: int64 ``[N]``.
         layout: the one that was found.
+        origin: a sentence on the layout, the lists, and how many videos each split has; it is logged once.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -75,10 +89,11 @@ class ActionVideos(KeptVideos):
         folder: str | Path,
         layout: str | None = None,
         lists: str | Path | None = None,
-        split_number: int = 1,
+        split_number: int | None = None,
         validation: float = 0.1,
         test: float = 0.2,
         missing: Literal["error", "skip"] = "error",
+        broken: Literal["error", "skip"] = "error",
         size: tuple[int, int] = (128, 172),
         crop: tuple[int, int] | None = (112, 112),
         flip: float = 0.0,
@@ -91,14 +106,17 @@ class ActionVideos(KeptVideos):
         transcode: Transcode = "needed",
         seed: int = 0,
         cache: str | Path | None = None,
+        workers: int | None = None,
     ):
         super().__init__(
             "action_videos", split, size=size, crop=crop, flip=flip, groups=groups, kept=kept, steps=steps,
             accumulate=accumulate, residual=residual, decoded=decoded, transcode=transcode, seed=seed, cache=cache,
+            workers=workers,
         )  # fmt: skip
-        if missing not in ("error", "skip"):
-            raise ValueError(f"action_videos: missing is {missing!r}, must be one of error, skip")
-        if split_number < 1:
+        for name, choice in (("missing", missing), ("broken", broken)):
+            if choice not in ("error", "skip"):
+                raise ValueError(f"action_videos: {name} is {choice!r}, must be one of error, skip")
+        if split_number is not None and split_number < 1:
             raise ValueError(f"action_videos: split_number is {split_number}, must be at least 1")
         for name, share in (("validation", validation), ("test", test)):
             if not 0.0 <= share < 1.0:
@@ -108,20 +126,90 @@ class ActionVideos(KeptVideos):
         if found.missing:
             message = (
                 f"action_videos: {len(found.missing)} listed videos are not below {self.root.absolute()}, the first is "
-                f"{found.missing[0]}"
+                f"{found.missing[0]} (lists in {found.lists})"
             )
             if missing == "error":
                 raise ValueError(f"{message}; put them there, or leave them out with missing=skip")
             warnings.warn(message, stacklevel=2)
         self.layout, self.class_names = found.layout, found.class_names
-        chosen = _splits(found, validation, test, seed)[split]
-        if not chosen:
-            raise ValueError(
-                f"action_videos: no video below {self.root.absolute()} is left for the split {split!r} (layout "
-                f"{found.layout}); give a larger share, or use another split"
-            )
-        self.paths = [path for path, _ in chosen]
-        self.labels = np.array([label for _, label in chosen], dtype=np.int64)
+        splits = _splits(found, validation, test, seed)
+        self.origin = _origin(found, splits, split_number or 1, seed)
+        _log_once(f"action_videos: {self.root.absolute()}: {self.origin}")
+        if not splits[split]:
+            why = _why_empty(found, split, {"validation": validation, "test": test})
+            raise ValueError(f"action_videos: no video below {self.root.absolute()} is left for {split}: {why}")
+        self._take(splits[split])
+        if split in _drawn(found):
+            self._tell_absent_classes(splits)
+        if broken == "skip":
+            self._leave_out_broken()
+
+    def _take(self, clips: Sequence[tuple[Path, int]]) -> None:
+        self.paths = [path for path, _ in clips]
+        self.labels = np.array([label for _, label in clips], dtype=np.int64)
+
+    def _tell_absent_classes(self, splits: Mapping[str, Sequence[tuple[Path, int]]]) -> None:
+        """A class of one recording has it in training, and nothing to be tested on."""
+        here, trained = ({label for _, label in splits[split]} for split in (self.split, "train"))
+        if absent := [self.class_names[label] for label in sorted(trained - here)]:
+            named = ", ".join([*absent[:NAMED], *(["..."] if len(absent) > NAMED else [])])
+            message = f"action_videos: {len(absent)} classes have one recording only and none in {self.split}: {named}"
+            warnings.warn(message, stacklevel=3)
+
+    def _leave_out_broken(self) -> None:
+        failed = self.make()
+        if not failed:
+            return
+        named = "; ".join([*list(failed.values())[:NAMED], *(["..."] if len(failed) > NAMED else [])])
+        message = f"action_videos: {len(failed)} of {len(self)} videos of {self.split} cannot be read"
+        if len(failed) == len(self):
+            raise ValueError(f"{message}: {named}")
+        warnings.warn(f"{message} and are left out: {named}", VideoWarning, stacklevel=3)
+        kept = [index for index in range(len(self)) if index not in failed]
+        self._take([(self.paths[index], int(self.labels[index])) for index in kept])
+
+    def _stored(self, index: int) -> StoredVideo:
+        try:
+            return super()._stored(index)
+        except VideoError as error:
+            raise VideoError(f"{error}; or leave such videos out with broken=skip (data check lists them)") from error
+
+
+@once
+def _log_once(message: str) -> None:
+    """The splits of a data set are opened one by one, and all say the same."""
+    logger.info(message)
+
+
+def _drawn(found: ClipLists) -> list[str]:
+    """Splits that nobody published, and that are taken out of training."""
+    if "all" in found.splits:
+        return ["validation", "test"]
+    return [] if {"validation", "test"} <= set(found.splits) else ["validation"]
+
+
+def _origin(found: ClipLists, splits: Mapping[str, Sequence[object]], split_number: int, seed: int) -> str:
+    parts = [f"layout {found.layout}"]
+    if found.lists is not None:
+        parts.append(f"lists in {found.lists}")
+    if found.layout in NUMBERED:
+        parts.append(f"split {split_number}")
+    if "test" not in found.splits and "validation" in found.splits:
+        parts.append("what is published for validation is our test split")
+    if drawn := _drawn(found):
+        parts.append(f"{' and '.join(drawn)} drawn from training by seed {seed}")
+    counts = ", ".join(f"{len(splits[name])} {name}" for name in ("train", "validation", "test"))
+    return f"{', '.join(parts)}: {counts} videos of {len(found.class_names)} classes"
+
+
+def _why_empty(found: ClipLists, split: str, shares: Mapping[str, float]) -> str:
+    if split not in _drawn(found) and (split == "train" or {"test", "validation"} & set(found.splits)):
+        return "its lists name none that is there"
+    if split == "test" and "all" not in found.splits:
+        return f"the layout {found.layout} has neither test nor validation videos; add some, or use another split"
+    if not shares[split]:
+        return f"{split} is 0, and nobody published such a split; give a share of training such as {split}=0.1"
+    return "every class has one recording only, which stays in training; add videos, or lists of the splits"
 
 
 def _splits(found: ClipLists, validation: float, test: float, seed: int) -> dict[str, list[tuple[Path, int]]]:

@@ -72,7 +72,8 @@ def generate_shards(
     workers: int | None = None,
     progress: bool = True,
     warm_up: Callable[[], object] | None = None,
-) -> None:
+    spare: tuple[type[Exception], ...] = (),
+) -> list[tuple[ShardTask, Exception]]:
     """Run the tasks whose files are missing.
 
     What a file holds may depend on its task only, so the bytes are the same whatever the number of processes, and two
@@ -86,6 +87,10 @@ def generate_shards(
         progress: show the progress bar on standard error.
         warm_up: called once in this process before others start, so that code is compiled, and its compiled form
             cached, once and not by every process.
+        spare: errors that stop their own task only; any other stops all.
+
+    Returns:
+        The tasks that such an error stopped, in their order.
 
     Raises:
         ValueError: if `workers` is less than 1.
@@ -96,8 +101,9 @@ def generate_shards(
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}, must be at least 1 (or None for all cores)")
     missing = [task for task in tasks if not task.path.is_file()]
+    failed: list[tuple[ShardTask, Exception]] = []
     if not missing:
-        return
+        return failed
     for folder in {task.path.parent for task in missing}:
         folder.mkdir(parents=True, exist_ok=True)
         remove_abandoned(folder)
@@ -114,14 +120,21 @@ def generate_shards(
     with tqdm(total=total, initial=done, desc=description, unit="sample", disable=not progress) as bar:
         if workers == 1:
             for task in missing:
-                bar.update(task.run())
-            return
+                try:
+                    bar.update(task.run())
+                except spare as error:
+                    failed.append((task, error))
+            return sorted(failed, key=lambda each: each[0].start)
         # Spawned, not forked: a fork of a process with running threads (torch, Numba) can hang.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
             try:
-                for future in as_completed([pool.submit(_run, task) for task in missing]):
-                    bar.update(future.result())
+                running = {pool.submit(_run, task): task for task in missing}
+                for future in as_completed(running):
+                    try:
+                        bar.update(future.result())
+                    except spare as error:
+                        failed.append((running[future], error))
             except BrokenProcessPool as error:
                 raise RuntimeError(
                     f"{description}: a process that generates the data set died. In a script, put the code that starts "
@@ -131,3 +144,4 @@ def generate_shards(
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
+    return sorted(failed, key=lambda each: each[0].start)

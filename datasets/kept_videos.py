@@ -6,28 +6,30 @@ An epoch that is interrupted loses no more than the video under way.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+import warnings
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelab.datasets.cache import cache_folder, settings_digest
 from spikelab.datasets.generate import ShardTask, generate_shards
-from spikelab.datasets.video_cache import StoredVideo, write_groups
-from spikelab.datasets.video_samples import Residual, VideoArrays, VideoDataset, choose_groups, read_arrays
-from spikelab.video.errors import VideoError
-from spikelab.video.groups import VideoInfo
-from spikelab.video.reader import VideoReader
-from spikelab.video.transcode import transcode
+from spikelab.datasets.video_cache import StoredVideo
+from spikelab.datasets.video_keeping import VERSION, Transcode, keep_video
+from spikelab.datasets.video_samples import (
+    Residual,
+    VideoArrays,
+    VideoDataset,
+    check_size,
+    check_whole,
+)
+from spikelab.video.errors import VideoError, VideoWarning
 
-VERSION = 1  # raise it with every change of the code that changes what is kept of a video
-
-Transcode = Literal["needed", "never"]
+FEW = 32
+"""Videos that are decoded in this process, unless `workers` says otherwise: to start others takes some seconds."""
 
 
 class KeptVideos(VideoDataset):
@@ -50,6 +52,7 @@ class KeptVideos(VideoDataset):
             ``"never"`` reads all as they are.
         seed: of everything random.
         cache: root of the cache; None takes ``$SPIKELAB_CACHE`` or ``~/.cache/spikelab``.
+        workers: processes that fill the cache; None takes all cores, or one for few videos.
 
     Attributes:
         paths: of the videos.
@@ -79,23 +82,30 @@ class KeptVideos(VideoDataset):
         transcode: Transcode,
         seed: int,
         cache: str | Path | None,
+        workers: int | None = None,
     ):
-        if len(size) != 2 or not 16 <= min(size) <= max(size) <= 4096:
-            raise ValueError(f"{name}: size is {size}, must be a height and a width from 16 to 4096 pixels")
+        check_size(name, "size", size, 16)
+        check_whole(name, kept=kept, steps=steps)
         super().__init__(name, split, size=(size[0], size[1]), groups=groups, crop=crop, flip=flip, seed=seed)
         for option, value, known in (
             ("residual", residual, get_args(Residual)),
             ("transcode", transcode, get_args(Transcode)),
+            ("accumulate", accumulate, (True, False)),
+            ("decoded", decoded, (True, False)),
         ):
             if value not in known:
-                raise ValueError(f"{name}: {option} is {value!r}, must be one of {', '.join(known)}")
+                raise ValueError(f"{name}: {option} is {value!r}, must be one of {', '.join(map(str, known))}")
+        if workers is not None:
+            check_whole(name, workers=workers)
+            if workers < 1:
+                raise ValueError(f"{name}: workers is {workers}, must be at least 1 (or None for all cores)")
         if kept < groups or steps < 1:
             raise ValueError(
                 f"{name}: kept = {kept}, steps = {steps}: keep at least the {groups} groups of a sample, and use 1 or "
                 "more steps"
             )
         self.kept, self.steps, self.accumulate, self.residual = kept, steps, accumulate, residual
-        self.decoded, self.transcode = decoded, transcode
+        self.decoded, self.transcode, self.workers = decoded, transcode, workers
         settings = {"size": list(self.size), "kept": kept, "steps": steps, "accumulate": accumulate}
         settings |= {"version": VERSION, "residual": residual, "decoded": decoded, "transcode": transcode}
         self._key = settings_digest(settings)
@@ -127,18 +137,35 @@ class KeptVideos(VideoDataset):
         """I-frames in the cache for each group of the file."""
         return 1 + self.steps if self.decoded else 1
 
-    def make(self, *, workers: int | None = None, progress: bool = True) -> None:
+    def make(self, *, progress: bool = True) -> dict[int, str]:
         """Decode all videos of the split that the cache lacks now, and not at their first use.
 
         Args:
-            workers: processes; None takes all cores.
             progress: show a progress bar.
 
-        Raises:
-            VideoError: if a video cannot be read; those that are done are kept.
+        Returns:
+            Of videos that cannot be read, which do not stop the others, the number and the reason.
         """
-        tasks = [self._task(index) for index in range(len(self))]
-        generate_shards(tasks, f"{self.name}, {self.split}", workers=workers, progress=progress)
+        tasks, failed = [], {}
+        for index in range(len(self)):
+            try:
+                tasks.append(self._task(index))
+            except VideoError as error:
+                failed[index] = str(error)
+        few = sum(not task.path.is_file() for task in tasks) <= FEW
+        workers = self.workers or (1 if few else None)
+        about = f"{self.name}, {self.split}"
+        for task, reason in generate_shards(tasks, about, workers=workers, progress=progress, spare=(VideoError,)):
+            failed[task.start] = str(reason)
+        return dict(sorted(failed.items()))
+
+    def faults(self, index: int) -> list[str]:
+        """What was found wrong with a video that was read all the same: parts that are missing, no P-frames.
+
+        Raises:
+            VideoError: if it cannot be read at all.
+        """
+        return self._stored(index).faults
 
     def _task(self, index: int) -> ShardTask:
         source = self.paths[index]
@@ -147,69 +174,21 @@ class KeptVideos(VideoDataset):
             "residual": self.residual, "accumulate": self.accumulate, "decoded": self.decoded,
             "transcoded": self.transcode,
         }  # fmt: skip
-        about = source.stat()
+        try:
+            about = source.stat()
+        except OSError as error:
+            raise VideoError(f"{source}: {error.strerror}; it was moved, or is a link that leads nowhere") from error
         # a video that was changed or replaced is decoded anew
         text = f"{source.resolve()}\n{about.st_size}\n{about.st_mtime_ns}"
         digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        return ShardTask(self.folder / f"{digest}.safetensors", index, index + 1, _keep_video, arguments)
+        return ShardTask(self.folder / f"{digest}.safetensors", index, index + 1, keep_video, arguments)
 
     def _stored(self, index: int) -> StoredVideo:
         task = self._task(index)
+        known = task.path.is_file()
         task.run()
         channels = 1 if self.residual == "luma" else 3
-        return StoredVideo(task.path, self._key, self.size, 0 if self.decoded else self.steps, channels)
-
-
-def _keep_video(
-    path: Path,
-    start: int,
-    stop: int,
-    *,
-    source: Path,
-    key: str,
-    kept: int,
-    steps: int,
-    size: tuple[int, int],
-    residual: Residual,
-    accumulate: bool,
-    decoded: bool,
-    transcoded: Transcode,
-) -> None:
-    """Decode a video and write its kept groups to `path`."""
-    info = _info(source) if transcoded == "needed" else None
-    with tempfile.TemporaryDirectory(prefix="spikelab-") as temporary:
-        video: str | os.PathLike[str] = source
-        if transcoded == "needed" and not _readable(info, steps):
-            video = Path(temporary) / "video.mp4"
-            try:
-                transcode(source, video, group=steps + 1, height=size[0], width=size[1])
-            except VideoError as error:
-                raise VideoError(f"{source}: cannot be coded anew for reading ({error})") from error
-            info = None
-        if info is None:
-            with VideoReader(video) as reader:
-                info = reader.info
-        # at least one, so that a file without I-frames is read, and refused with the reader's reason
-        groups = choose_groups(info.frames["I"], min(kept, info.frames["I"])) if info.frames["I"] else [0]
-        arrays = read_arrays(
-            video, steps, groups=groups, size=size, residual=residual, accumulate=accumulate, decoded=decoded
-        )
-    write_groups(path, arrays, key)
-
-
-def _info(source: Path) -> VideoInfo | None:
-    """What a video holds; None if the reader refuses it, as it does codecs without vectors."""
-    try:
-        with VideoReader(source) as reader:
-            return reader.info
-    except VideoError:
-        return None
-
-
-def _readable(info: VideoInfo | None, steps: int) -> bool:
-    """Whether a video gives vectors, has no B-frames, and groups of about the length that is looked at."""
-    if info is None or info.frames["B"] or not info.frames["I"]:
-        return False
-    if info.frames["I"] > 1 and not info.frames["P"]:
-        return False
-    return sum(info.frames.values()) <= 2 * (steps + 1) * info.frames["I"]
+        stored = StoredVideo(task.path, self._key, self.size, 0 if self.decoded else self.steps, channels)
+        for fault in () if known else stored.faults:
+            warnings.warn(fault, VideoWarning, stacklevel=2)
+        return stored

@@ -22,9 +22,9 @@ import numpy.typing as npt
 from spikelab.datasets.cache import CacheFileError, cache_folder, settings_digest, write_bytes_atomically
 from spikelab.datasets.generate import ShardTask, generate_shards
 from spikelab.datasets.moving_shapes_render import CAMERAS, COLOURS, CONTOURS, MOTIONS, draw_clip, render_clip
-from spikelab.datasets.video_samples import Residual, VideoArrays, VideoDataset, read_arrays
+from spikelab.datasets.video_samples import Residual, VideoArrays, VideoDataset, check_whole, read_arrays
 from spikelab.video.errors import VideoError
-from spikelab.video.write import Codec, encode_video
+from spikelab.video.write import ENCODERS, Codec, encode_video
 
 SPLITS = {"train": 900, "validation": 150, "test": 300}
 """Splits and their default sizes. The clips of different splits are drawn independently."""
@@ -71,6 +71,8 @@ class MovingShapesSettings:
         for name, known in (("identity", get_args(Identity)), ("camera", tuple(CAMERAS)), ("codec", get_args(Codec))):
             if getattr(self, name) not in known:
                 raise ValueError(f"moving_shapes: {name} is {getattr(self, name)!r}, must be one of {', '.join(known)}")
+        numbers = {name: getattr(self, name) for name in ("height", "width", "groups", "frames", "seed")}
+        check_whole("moving_shapes", **numbers)
         for name in ("height", "width"):
             value = getattr(self, name)
             if not 32 <= value <= 1024 or value % 2:
@@ -78,6 +80,13 @@ class MovingShapesSettings:
         for name, least, most in (("groups", 1, 100), ("frames", 2, 100), ("seed", 0, 1 << 62)):
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"moving_shapes: {name} is {getattr(self, name)}, must be from {least} to {most}")
+        if self.quality is not None:
+            check_whole("moving_shapes", quality=self.quality)
+            best, worst = ENCODERS[self.codec][1]
+            if not best <= self.quality <= worst:
+                raise ValueError(
+                    f"moving_shapes: quality is {self.quality}, {self.codec} takes {best} (best) to {worst} (worst)"
+                )
 
 
 def identity_names(identity: Identity) -> tuple[str, ...]:
@@ -186,7 +195,11 @@ class MovingShapes(VideoDataset):
         for name, value, known in (("label", label, get_args(Label)), ("residual", residual, get_args(Residual))):
             if value not in known:
                 raise ValueError(f"moving_shapes: {name} is {value!r}, must be one of {', '.join(known)}")
+        for name, flag in (("accumulate", accumulate), ("decoded", decoded)):
+            if not isinstance(flag, bool):
+                raise ValueError(f"moving_shapes: {name} is {flag!r}, must be one of True, False")
         samples = SPLITS[split] if samples is None else samples
+        check_whole("moving_shapes", samples=samples, **({} if steps is None else {"steps": steps}))
         if samples < 1:
             raise ValueError(f"moving_shapes: samples is {samples}, must be at least 1")
         steps = frames - 1 if steps is None else steps

@@ -25,13 +25,14 @@ from spikelab.datasets.video_samples import VideoArrays
 _TYPES = {"data": "U8", "offsets": "I64", "valid": "U8"}
 
 
-def write_groups(path: Path, arrays: VideoArrays, key: str) -> None:
+def write_groups(path: Path, arrays: VideoArrays, key: str, faults: Sequence[str] = ()) -> None:
     """Write all groups of a video.
 
     Args:
         path: of the file.
         arrays: at least one group.
         key: digest of the settings that made them; it is compared when the file is opened.
+        faults: what is wrong with the video.
 
     Raises:
         OSError: if the file cannot be written.
@@ -48,7 +49,7 @@ def write_groups(path: Path, arrays: VideoArrays, key: str) -> None:
     }
     size, channels = list(arrays.image.shape[2:]), arrays.residual.shape[2]
     about = {"key": key, "size": size, "channels": channels}
-    write_atomically(path, tensors, {"video": json.dumps(about, sort_keys=True)})
+    write_atomically(path, tensors, {"video": json.dumps(about, sort_keys=True), "faults": json.dumps(list(faults))})
 
 
 class StoredVideo:
@@ -69,7 +70,10 @@ class StoredVideo:
         self.path, self.size, self.steps, self.channels = path, size, steps, channels
         try:
             self._file: Any = safe_open(path, framework="numpy")
-            about = json.loads((self._file.metadata() or {}).get("video", "{}"))
+            metadata = self._file.metadata() or {}
+            about = json.loads(metadata.get("video", "{}"))
+            #: what is wrong with the video that it was made from
+            self.faults = [str(fault) for fault in json.loads(metadata.get("faults", "[]"))]
             if set(self._file.keys()) != set(_TYPES) or about.get("key") != key:
                 raise CacheFileError(path, "is no video of this data set, or was made with other settings")
             slices = {name: self._file.get_slice(name) for name in _TYPES}
@@ -78,7 +82,7 @@ class StoredVideo:
             self._valid = self._file.get_tensor("valid")
         except FileNotFoundError:
             raise CacheFileError(path, "is missing") from None
-        except (SafetensorError, ValueError, OSError, AttributeError) as error:
+        except (SafetensorError, ValueError, TypeError, OSError, AttributeError) as error:
             raise CacheFileError(path, f"is cut short or damaged ({error})") from error
         groups = len(self._offsets) - 1
         right &= about == {"key": key, "size": list(size), "channels": channels} and groups >= 1

@@ -13,7 +13,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -172,6 +172,29 @@ def choose_groups(available: int, wanted: int, rng: np.random.Generator | None =
     return [int(rng.integers(first, last)) for first, last in itertools.pairwise(edges)]
 
 
+def check_whole(name: str, **values: Any) -> None:
+    """Refuse what is no whole number.
+
+    Raises:
+        ValueError: naming the data set, the option and the value.
+    """
+    for option, value in values.items():
+        if not isinstance(value, int | np.integer) or isinstance(value, bool):
+            raise ValueError(f"{name}: {option} is {value!r}, must be a whole number")
+
+
+def check_size(name: str, option: str, value: Any, least: int) -> None:
+    """Refuse what is no height and width of a picture.
+
+    Raises:
+        ValueError: naming the data set, the option and the value.
+    """
+    two = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+    if not two or not all(isinstance(side, int | np.integer) and least <= side <= 4096 for side in value):
+        expected = f"a height and a width from {least} to 4096 pixels, such as (112, 112)"
+        raise ValueError(f"{name}: {option} is {value!r}, must be {expected}")
+
+
 class VideoDataset(Dataset[VideoSample], ABC):
     """Samples of compressed video.
 
@@ -212,14 +235,19 @@ class VideoDataset(Dataset[VideoSample], ABC):
     ):
         if split not in ("train", "validation", "test"):
             raise ValueError(f"{name}: split is {split!r}, must be one of train, validation, test")
+        check_whole(name, groups=groups, seed=seed)
         if groups < 1:
             raise ValueError(f"{name}: groups is {groups}, must be at least 1")
         if seed < 0:
             raise ValueError(f"{name}: seed is {seed}, must not be negative")
         if not 0.0 <= flip <= 1.0:
             raise ValueError(f"{name}: flip is {flip}, must be a probability from 0 to 1")
-        if crop is not None and (len(crop) != 2 or min(crop) < 1 or crop[0] > size[0] or crop[1] > size[1]):
-            raise ValueError(f"{name}: crop is {crop}, must be a height and a width within the picture's {tuple(size)}")
+        if crop is not None:
+            check_size(name, "crop", crop, 1)
+            if crop[0] > size[0] or crop[1] > size[1]:
+                raise ValueError(
+                    f"{name}: crop is {crop}, must lie within the picture's height and width {tuple(size)}"
+                )
         self.name, self.split, self.groups, self.seed = name, split, groups, seed
         self.crop, self.flip, self.size = crop, flip, (size[0], size[1])
         # In shared memory: processes of a data loader that outlive an epoch see the new number.

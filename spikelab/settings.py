@@ -320,8 +320,13 @@ class DataMake:
     """Options of the data set, one at a time: --options.seed 7."""
     splits: list[str] = field(default_factory=lambda: ["train", "validation", "test"])
     """Which splits."""
+    workers: int = 0
+    """Processes that make the samples; 0 leaves the choice to the data set, mostly all cores."""
     json: str | None = None
     """Write the figures to this file."""
+
+    def __post_init__(self) -> None:
+        _require(self.workers >= 0, "workers", self.workers, "use 0 (the data set's choice) or more")
 
 
 @dataclass(frozen=True)

@@ -1,35 +1,65 @@
 """The `spikelab data make` and `spikelab data check` commands."""
 
+import inspect
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from spikelab import registry
 from spikelab.learn.build import build_dataset
 from spikelab.settings import DataCheck, DataMake
+from spikelab.video.errors import VideoError
 
 
 def make(settings: DataMake) -> dict[str, Any]:
     """Open each split, which generates what its cache lacks.
 
     Returns:
-        The `folder` of the cache, and the number of samples of each split.
+        The `folder` of the cache, and the number of samples of each split; the data set's own words on where its splits
+        come from (`origin`), and where there are any, the reasons of video files that cannot be read (`failed`) and
+        what is wrong with others that were read all the same (`problems` of their split).
 
     Raises:
-        ValueError: If there is no such data set, option or split.
+        ValueError: If there is no such data set, option or split, or it has no use for `workers`.
         OSError: If the cache cannot be written.
     """
-    datasets = {split: build_dataset(settings.name, split, settings.options) for split in settings.splits}
-    for dataset in datasets.values():
+    options = _options(settings)
+    datasets = {split: build_dataset(settings.name, split, options) for split in settings.splits}
+    failed: dict[str, str] = {}
+    problems: dict[str, list[str]] = {}
+    for split, dataset in datasets.items():
         if hasattr(dataset, "make"):  # one that otherwise prepares each sample at its first use
-            dataset.make()
+            broken = dataset.make()
+            failed |= {str(dataset.path(index)): reason for index, reason in broken.items()}
+            read = (index for index in range(len(dataset)) if index not in broken)
+            problems[split] = [fault for index in read for fault in dataset.faults(index)]
     folders = [getattr(dataset, "folder", None) for dataset in datasets.values()]
-    return {
+    figures = {
         "name": settings.name,
         "folder": next((str(folder) for folder in folders if folder is not None), None),
-        "splits": {split: {"samples": len(dataset)} for split, dataset in datasets.items()},
+        "splits": {
+            split: {"samples": len(dataset)} | ({"problems": problems[split]} if problems.get(split) else {})
+            for split, dataset in datasets.items()
+        },
     }
+    origins = {dataset.origin for dataset in datasets.values() if hasattr(dataset, "origin")}
+    return (
+        figures | ({"origin": "; ".join(sorted(origins))} if origins else {}) | ({"failed": failed} if failed else {})
+    )
+
+
+def _options(settings: DataMake) -> dict[str, Any]:
+    """The options of the data set; the number of processes is one where it makes its samples in several."""
+    options = dict(settings.options)
+    if settings.workers:
+        if "workers" not in inspect.signature(registry.load("datasets", settings.name)).parameters:
+            raise ValueError(
+                f"workers: data set {settings.name!r} does not make its samples in processes; leave it out"
+            )
+        options["workers"] = settings.workers
+    return options
 
 
 def check(settings: DataCheck) -> dict[str, Any]:
@@ -39,28 +69,37 @@ def check(settings: DataCheck) -> dict[str, Any]:
         As `make`, and for each split the size of its pictures, the share of labelled pixels (or of samples, where each
         has one label) of each class, how many samples each condition has, the mean number of events where there are
         any, and the `problems` found: samples whose shape or dtype differs, values that are not finite, frames or
-        images outside 0 to 1, labels that are no class, classes that are absent.
+        images outside 0 to 1, labels that are no class, classes that are absent, videos that are damaged or have no
+        motion. Videos that cannot be read at all are in `failed`, and do not stop the others.
 
     Raises:
         CacheFileError: If a cached file is damaged.
         ValueError: If there is no such data set, option or split.
     """
-    figures = make(DataMake(name=settings.name, options=settings.options, splits=settings.splits))
+    figures = make(settings)
+    failed = figures.pop("failed", {})
     for split in settings.splits:
-        figures["splits"][split] |= _survey(build_dataset(settings.name, split, settings.options))
-    return figures
+        figures["splits"][split] |= _survey(build_dataset(settings.name, split, _options(settings)), failed)
+    return figures | ({"failed": failed} if failed else {})
 
 
-def _survey(dataset: Any) -> dict[str, Any]:
+def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
+    """Figures on a split; files that cannot be read are added to those that `failed`."""
     if hasattr(dataset, "verify"):
         dataset.verify()
     counts = torch.zeros(len(dataset.class_names), dtype=torch.int64)
     conditions: Counter[str] = Counter()
     problems: list[str] = []
     events = 0.0
-    first: Mapping[str, Any] = dataset[0]
+    first: Mapping[str, Any] | None = None
     for index in range(len(dataset)):
-        sample = dataset[index]
+        try:
+            sample = dataset[index]
+        except VideoError as error:
+            failed.setdefault(str(dataset.path(index)), str(error))
+            continue
+        first = sample if first is None else first
+        problems += dataset.faults(index) if hasattr(dataset, "faults") else []
         problems += [f"sample {index}: {problem}" for problem in _faults(sample, first, dataset)]
         label = sample["label"]
         counts += torch.bincount(label[(label >= 0) & (label < len(counts))], minlength=len(counts))
@@ -69,6 +108,8 @@ def _survey(dataset: Any) -> dict[str, Any]:
         raw = dataset.raw(index).events if hasattr(dataset, "raw") else None
         if "events" in sample:
             events += len(raw) if raw is not None else float(sample["events"].sum())
+    if first is None:
+        raise VideoError("\n".join([f"no sample of {dataset.split} can be read", *failed.values()]))
     shares = counts / counts.sum().clamp(min=1)
     labelled = "pixel" if first["label"].dim() else "sample"
     problems += [
@@ -89,7 +130,7 @@ def _faults(sample: Mapping[str, Any], first: Mapping[str, Any], dataset: Any) -
     for key, value in sample.items():
         if value.shape != first[key].shape or value.dtype != first[key].dtype:
             expected = f"{list(first[key].shape)} {first[key].dtype}"
-            faults.append(f"{key} is {list(value.shape)} {value.dtype}, in sample 0 it is {expected}")
+            faults.append(f"{key} is {list(value.shape)} {value.dtype}, in the first sample it is {expected}")
         if value.is_floating_point() and not value.isfinite().all():
             faults.append(f"{key} holds values that are not finite")
     for key in ("frame", "image"):

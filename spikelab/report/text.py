@@ -86,6 +86,7 @@ def data(figures: Figures) -> str:
     """Sizes, classes and conditions of the splits of a data set."""
     splits: Figures = figures["splits"]
     text = [f"{figures['name']}: {figures['folder']}" if figures.get("folder") else figures["name"]]
+    text += [figures["origin"]] if "origin" in figures else []
     rows: list[list[object]] = [["samples", *(split["samples"] for split in splits.values())]]
     first = next(iter(splits.values()))
     if "classes" in first:
@@ -100,6 +101,7 @@ def data(figures: Figures) -> str:
             rows.append([f"{name}, samples", *(split["conditions"].get(name, 0) for split in splits.values())])
     text.append(render(["", *splits], rows))
     problems = [f"{name}: {problem}" for name, split in splits.items() for problem in split.get("problems", [])]
+    problems += [f"cannot be read: {reason}" for reason in figures.get("failed", {}).values()]
     return "\n".join([*text, *(problems or (["no problem found"] if "classes" in first else []))])
 
 

@@ -141,8 +141,10 @@ def decoded_frames(
         end, announced = 0.0, _announced_seconds(stream)
         for packet, frames in _decoded_packets(container, stream):
             damaged += frames is None
-            # an AVI file keeps the place of a frame that was left out by a packet without content
-            dropped += packet is not None and frames is not None and not frames and packet.size <= 1
+            # an AVI file keeps the place of a frame that was left out by a packet without content; so is the last one
+            # of all, which has no time
+            placed = packet is not None and packet.dts is not None and packet.size <= 1
+            dropped += placed and frames is not None and not frames
             for frame in frames or ():
                 size = size or (frame.width, frame.height)
                 if (frame.width, frame.height) != size:

@@ -1,6 +1,7 @@
 """Folders of action videos: layouts and lists, splits without leaks, and a cache that holds what was decoded."""
 
 import csv
+import dataclasses
 import json
 import pickle
 import shutil
@@ -11,8 +12,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from spikelab.datasets import generate, kept_videos
-from spikelab.datasets.action_layouts import find_clips, source_of
+from spikelab.cli import main
+from spikelab.datasets import generate, kept_videos, video_keeping
+from spikelab.datasets.action_clips import find_clips
+from spikelab.datasets.action_layouts import source_of
 from spikelab.datasets.action_videos import ActionVideos
 from spikelab.datasets.cache import CacheFileError
 from spikelab.datasets.video_samples import VideoArrays, choose_groups, read_arrays
@@ -20,7 +23,8 @@ from spikelab.learn.build import build_dataset
 from spikelab.registry import load
 from spikelab.report import data as data_commands
 from spikelab.settings import DataCheck, DataMake
-from spikelab.video.errors import VideoError
+from spikelab.video.errors import VideoError, VideoWarning
+from spikelab.video.pyav import av
 from spikelab.video.reader import read_video
 from spikelab.video.write import write_video
 
@@ -79,7 +83,7 @@ def names(found, split):
 
 
 def test_ucf101(ucf, tmp_path):
-    found = find_clips(ucf, None, None, 1)
+    found = find_clips(ucf, None, None, None)
     assert (found.layout, found.class_names, found.missing) == ("ucf101", ("Archery", "Bowling"), ())
     assert len(found.splits["train"]) == 12
     assert names(found, "test")[:2] == ["v_Archery_g01_c01.avi", "v_Archery_g01_c02.avi"]
@@ -129,13 +133,13 @@ def test_hmdb51(tmp_path, clip):
     for name in ("cartwheel", "wave"):
         place(clip, *(root / name / f"clip_{number}.avi" for number in range(3)))
         (lists / f"{name}_test_split1.txt").write_text("clip_0.avi 1 \nclip_1.avi 2 \nclip_2.avi 0 \n")
-    found = find_clips(tmp_path, None, None, 1)
+    found = find_clips(tmp_path, None, None, None)
     assert (found.layout, found.class_names) == ("hmdb51", ("cartwheel", "wave"))
     assert (names(found, "train"), names(found, "test")) == (["clip_0.avi"] * 2, ["clip_1.avi"] * 2)
     assert find_clips(root, None, lists, 1).splits == found.splits
     (lists / "wave_test_split1.txt").write_text("clip_0.avi 3\n")
     with pytest.raises(ValueError, match=r"wave_test_split1\.txt, line 1: '3' must be 0, 1"):
-        find_clips(tmp_path, None, None, 1)
+        find_clips(tmp_path, None, None, None)
 
 
 def test_something_something(tmp_path, clip):
@@ -146,14 +150,14 @@ def test_something_something(tmp_path, clip):
     train = [{"id": "7", "template": template}, {"id": "8", "template": "Approaching [something]"}]
     (tmp_path / "something-something-v2-train.json").write_text(json.dumps(train))
     (tmp_path / "something-something-v2-validation.json").write_text(json.dumps([{"id": "9", "template": template}]))
-    found = find_clips(tmp_path, None, None, 1)
+    found = find_clips(tmp_path, None, None, None)
     assert (found.layout, found.class_names) == ("something_something_v2", tuple(labels))
     assert [(path.stem, label) for path, label in found.splits["train"]] == [("7", 1), ("8", 0)]
     # the published validation split is what results are reported on
     assert ActionVideos("test", folder=tmp_path, cache=tmp_path, **OPTIONS).paths[0].stem == "9"
     (tmp_path / "something-something-v2-train.json").write_text("[{}]")
     with pytest.raises(ValueError, match=r"train\.json, entry 0 must have an id and a template"):
-        find_clips(tmp_path, None, None, 1)
+        find_clips(tmp_path, None, None, None)
 
 
 def test_kinetics(tmp_path, clip):
@@ -171,7 +175,7 @@ def test_kinetics(tmp_path, clip):
     for split, entries in rows.items():
         with (tmp_path / f"{split}.csv").open("w", newline="") as file:
             csv.writer(file).writerows([header, *entries])
-    found = find_clips(tmp_path, None, None, 1)
+    found = find_clips(tmp_path, None, None, None)
     assert (found.layout, found.class_names) == ("kinetics", ("arm wrestling", "yoga"))
     assert {split: len(clips) for split, clips in found.splits.items()} == {"train": 2, "validation": 1}
     assert found.missing == ("gone_000001_000011.mp4",)
@@ -184,15 +188,15 @@ def test_coviar_lists(ucf, tmp_path):
         ("test", "Bowling/v_Bowling_g01_c01.avi Bowling 0"),
     ):
         (ucf / f"ucf101_split1_{split}.txt").write_text(line + "\n")
-    found = find_clips(ucf, None, None, 1)
+    found = find_clips(ucf, None, None, None)
     assert (found.layout, found.class_names) == ("coviar", ("Bowling", "Archery"))
     assert [label for _, label in found.splits["train"]] == [1]
     (ucf / "ucf101_split1_test.txt").write_text("../secret.avi Bowling 0\n")
     with pytest.raises(ValueError, match=r"'\.\./secret\.avi' must be a path below the folder"):
-        find_clips(ucf, None, None, 1)
+        find_clips(ucf, None, None, None)
     (ucf / "ucf101_split1_test.txt").write_text("a b\n")
     with pytest.raises(ValueError, match=r"split1_test\.txt, line 1: 'a b' must have 3 fields, not 2"):
-        find_clips(ucf, None, None, 1)
+        find_clips(ucf, None, None, None)
 
 
 def test_folders_of_splits(tmp_path, clip):
@@ -203,7 +207,7 @@ def test_folders_of_splits(tmp_path, clip):
         tmp_path / "val/wave/c.avi",
         tmp_path / "test/jump/d.avi",
     )
-    found = find_clips(tmp_path, None, None, 1)
+    found = find_clips(tmp_path, None, None, None)
     assert (found.layout, found.class_names) == ("split_folders", ("jump", "wave"))
     for split, name in (("train", "b.avi"), ("validation", "c.avi"), ("test", "d.avi")):
         assert ActionVideos(split, folder=tmp_path, cache=tmp_path / "cache", **OPTIONS).paths[0].name == name
@@ -221,7 +225,9 @@ def test_folders_of_classes_are_divided_by_the_seed(folders, tmp_path):
         tuple(ActionVideos("test", folder=folders, cache=tmp_path, seed=seed, **OPTIONS).paths) for seed in range(6)
     }
     assert len(splits) > 1
-    with pytest.raises(ValueError, match=r"no video .* is left for the split 'validation'"):
+    with pytest.raises(
+        ValueError, match=r"no video .* is left for validation: validation is 0, .* such as validation=0\.1"
+    ):
         ActionVideos("validation", folder=folders, validation=0.0, cache=tmp_path, **OPTIONS)
 
 
@@ -344,7 +350,7 @@ def test_videos_are_decoded_once(folders, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return read_arrays(path, *arguments, **options)
 
-    monkeypatch.setattr(kept_videos, "read_arrays", counted)
+    monkeypatch.setattr(video_keeping, "read_arrays", counted)
     first = [data[index] for index in range(3)]
     with pytest.raises(KeyboardInterrupt):
         data[3]
@@ -462,6 +468,14 @@ def test_real_clips(shared, tmp_path):
         ({"test": 1.0}, r"test is 1.0"),
         ({"transcode": "always"}, r"transcode is 'always', must be one of needed, never"),
         ({"seed": -1}, r"seed is -1"),
+        ({"size": 64}, r"size is 64, must be a height and a width"),
+        ({"size": "64"}, r"size is '64', must be a height and a width"),
+        ({"crop": 16}, r"crop is 16, must be a height and a width"),
+        ({"groups": "2"}, r"groups is '2', must be a whole number"),
+        ({"steps": 2.5}, r"steps is 2\.5, must be a whole number"),
+        ({"accumulate": "no"}, r"accumulate is 'no', must be one of True, False"),
+        ({"split_number": 0}, r"split_number is 0"),
+        ({"broken": "ignore"}, r"broken is 'ignore', must be one of error, skip"),
     ],
 )
 def test_bad_arguments(changes, message, folders, tmp_path):
@@ -474,3 +488,242 @@ def test_no_folder_and_no_videos(tmp_path):
         ActionVideos("train", folder=tmp_path / "gone")
     with pytest.raises(ValueError, match=r"holds no clips of any layout .*one folder for each class"):
         ActionVideos("train", folder=tmp_path)
+
+
+# --- what a first user gives ------------------------------------------------------------------------------------------
+
+
+def report_of(command, options, tmp_path, *more):
+    """Exit code and figures of a command."""
+    path = tmp_path / "report.json"
+    given = [f"--options.{name}={str(value).strip('()')}" for name, value in options.items()]
+    code = main(["data", command, "--name=action_videos", *given, *more, "--json", str(path)])
+    return code, json.loads(path.read_text())["figures"] if path.exists() else None
+
+
+@pytest.fixture
+def broken(folders):
+    """Two files that cannot be read, one that is cut short; the last of each class, so in any split."""
+    (folders / "jump" / "jump_1.avi").write_bytes(b"no video")
+    (folders / "wave" / "wave_2.avi").write_bytes(b"")
+    gone = folders / "wave" / "wave_4.avi"
+    gone.unlink()
+    gone.symlink_to(folders / "nowhere.avi")
+    content = (folders / "jump" / "jump_3.avi").read_bytes()
+    start, end = content.find(b"movi"), content.find(b"idx1")
+    (folders / "jump" / "jump_3.avi").write_bytes(content[: start + (end - start) // 2])
+    return {str(folders / name) for name in ("jump/jump_1.avi", "wave/wave_2.avi", "wave/wave_4.avi")}
+
+
+@pytest.mark.parametrize("command", ["make", "check"])
+def test_broken_videos_are_all_listed_at_the_end(command, broken, folders, tmp_path, capsys):
+    options = {"folder": folders, "cache": tmp_path, "validation": 0.2, "size": "[32,48]", "crop": "none"}
+    code, figures = report_of(command, options, tmp_path)
+    assert code == 1
+    assert set(figures["failed"]) == broken
+    problems = [problem for split in figures["splits"].values() for problem in split.get("problems", [])]
+    assert len([each for each in problems if "jump_3.avi: " in each and "8 of 16 frames are missing" in each]) == 1
+    assert len(list(Path(figures["folder"]).glob("*.safetensors"))) == 7
+    shown = capsys.readouterr().out
+    for path in broken:
+        assert f"cannot be read: {path}: " in shown
+    assert "layout folders, validation and test drawn from training by seed 0: 6 train, 2 validation, 2 test" in shown
+    assert "no problem found" not in shown
+
+
+def test_broken_videos_are_left_out_of_training(broken, folders, tmp_path):
+    options = OPTIONS | {"folder": folders, "cache": tmp_path, "validation": 0.0, "test": 0.0, "workers": 1}
+    with pytest.warns(VideoWarning, match=r"3 of 10 videos of train cannot be read and are left out: .*jump_1\.avi"):
+        data = ActionVideos("train", broken="skip", **options)
+    assert len(data) == len(data.labels) == 7
+    assert not {str(path) for path in data.paths} & broken
+    assert [data[index]["label"].item() for index in range(7)] == [0] * 4 + [1] * 3
+    as_they_are = ActionVideos("train", **options)
+    with pytest.raises(VideoError, match=r"jump_1\.avi: .*no video file.*broken=skip"):
+        as_they_are[1]
+    # which videos a split has does not depend on it
+    whole = ActionVideos("test", **(options | {"test": 0.9}))
+    with pytest.warns(VideoWarning, match=r"videos of test cannot be read"):
+        left = ActionVideos("test", broken="skip", **(options | {"test": 0.9}))
+    assert set(left.paths) == {path for path in whole.paths if str(path) not in broken}
+
+
+def test_a_split_of_which_nothing_can_be_read_is_refused(tmp_path):
+    for name in ("a/1.mp4", "b/2.mp4"):
+        place_text(tmp_path / name)
+    with pytest.raises(ValueError, match=r"2 of 2 videos of train cannot be read: .*1\.mp4.*2\.mp4"):
+        ActionVideos("train", folder=tmp_path, broken="skip", cache=tmp_path / "cache", **OPTIONS)
+
+
+def place_text(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("no video")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_errors_that_are_spared_stop_no_other_task(workers, tmp_path):
+    paths = [tmp_path / ("b" if index == 1 else "a") / str(index) for index in range(3)]
+    tasks = [generate.ShardTask(path, i, i + 1, shutil.copy, {}) for i, path in enumerate(paths)]
+    tasks = [dataclasses.replace(task, make=make_or_refuse) for task in tasks]
+    failed = generate.generate_shards(tasks, "test", workers=workers, progress=False, spare=(VideoError,))
+    assert [(task.start, str(error)) for task, error in failed] == [(1, "1: broken")]
+    assert [path.exists() for path in paths] == [True, False, True]
+    with pytest.raises(VideoError):
+        generate.generate_shards(tasks, "test", workers=workers, progress=False)
+
+
+def make_or_refuse(path, start, stop):
+    if start == 1:
+        raise VideoError("1: broken")
+    path.write_text("made")
+
+
+def test_few_videos_start_no_processes(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(generate, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(generate, "available_cores", lambda: 4)
+    data = ActionVideos("train", folder=folders, cache=tmp_path, **OPTIONS)
+    assert data.make(progress=False) == {}
+    more = ActionVideos("train", folder=folders, cache=tmp_path, **(OPTIONS | {"kept": 4}), workers=2)
+    with pytest.raises(TypeError):  # asked for, they are started
+        more.make(progress=False)
+    with pytest.raises(ValueError, match="workers is 0"):
+        ActionVideos("train", folder=folders, cache=tmp_path, **OPTIONS, workers=0)
+
+
+def test_workers_are_refused_by_a_data_set_without(capsys):
+    assert main(["data", "make", "--name=drawn_digits", "--workers=2"]) == 1
+    assert "workers: data set 'drawn_digits' does not make its samples in processes" in capsys.readouterr().err
+
+
+def test_workers_reach_the_data_set(folders, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(kept_videos, "generate_shards", lambda *_, workers, **__: given.append(workers) or [])
+    monkeypatch.setattr(ActionVideos, "faults", lambda self, index: [])
+    options = {"folder": folders, "cache": tmp_path}
+    assert report_of("make", options, tmp_path, "--splits=test", "--workers=3")[0] == 0
+    assert report_of("make", options, tmp_path, "--splits=test")[0] == 0
+    assert given == [3, 1]
+
+
+def test_videos_without_any_p_frame_are_told(tmp_path, capsys):
+    (tmp_path / "data" / "still").mkdir(parents=True)
+    write_video(tmp_path / "data" / "still" / "one.mp4", pictures(0, frames=1))
+    options = {"folder": tmp_path / "data", "cache": tmp_path, "size": "[32,48]", "crop": "none"}
+    code, figures = report_of("check", options, tmp_path, "--splits=train")
+    assert code == 0
+    assert "one.mp4: has no P-frame" in figures["splits"]["train"]["problems"][0]
+    shutil.rmtree(next((tmp_path / "datasets").iterdir()))
+    with pytest.warns(VideoWarning, match=r"one\.mp4: has no P-frame, so that its motion and residual are empty"):
+        assert not ActionVideos("train", **(OPTIONS | {"folder": tmp_path / "data", "cache": tmp_path}))[0][
+            "valid"
+        ].any()
+
+
+def test_b_frames_that_are_left_out_are_told(folders, tmp_path):
+    with av.open(str(folders / "jump" / "jump_0.avi"), "w") as out:
+        stream = out.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt, stream.gop_size, stream.max_b_frames = 32, 48, "yuv420p", 6, 2
+        for picture in pictures(0):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        out.mux(stream.encode(None))
+    options = OPTIONS | {"folder": folders, "cache": tmp_path, "validation": 0.0, "test": 0.0}
+    with pytest.warns(VideoWarning, match=r"jump_0\.avi: its \d+ B-frames are left out; transcode=needed"):
+        ActionVideos("train", transcode="never", **options)[0]
+    assert ActionVideos("train", **options).faults(0) == []
+
+
+def test_lists_beside_the_folder_of_clips(ucf, tmp_path, caplog):
+    with caplog.at_level("INFO", "spikelab"):
+        for split in ("train", "test"):
+            data = ActionVideos(split, folder=ucf / "UCF-101", cache=tmp_path, **OPTIONS)
+    assert data.layout == "ucf101"
+    assert data.paths == ActionVideos("test", folder=ucf, cache=tmp_path, **OPTIONS).paths
+    told = [record.getMessage() for record in caplog.records if str(ucf / "UCF-101") in record.getMessage()]
+    assert len(told) == 1
+    expected = f"layout ucf101, lists in {ucf / 'ucfTrainTestlist'}, split 1, validation drawn from training by seed 0"
+    assert f"{expected}: 8 train, 4 validation, 4 test videos of 2 classes" in told[0]
+
+
+def test_split_numbers_need_numbered_lists(folders, ucf):
+    shutil.rmtree(ucf / "ucfTrainTestlist")
+    with pytest.raises(ValueError, match=r"split_number is 1, and .* \(layout folders\) has no numbered lists"):
+        find_clips(ucf / "UCF-101", None, None, 1)
+    (ucf / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"empty, which holds no lists"):
+        find_clips(ucf / "UCF-101", None, ucf / "empty", None)
+
+
+def test_folders_that_are_one_too_high_or_too_deep(ucf, tmp_path, clip):
+    shutil.rmtree(ucf / "ucfTrainTestlist")
+    with pytest.raises(ValueError, match=r"first video below is .*Archery/v_Archery_g01_c01\.avi: name the folder two"):
+        find_clips(ucf, None, None, None)
+    for name in ("train/wave/a.avi", "train/jump/b.avi", "val/wave/c.avi", "val/jump/d.avi"):
+        place(clip, tmp_path / "split" / name)
+    assert find_clips(tmp_path / "split", None, None, None).layout == "split_folders"
+    with pytest.raises(ValueError, match=r"split/train is one of the splits train, val; name .*/split, or"):
+        find_clips(tmp_path / "split/train", None, None, None)
+    assert find_clips(tmp_path / "split/train", "folders", None, None).class_names == ("jump", "wave")
+
+
+def test_clips_in_no_folder_of_a_class_are_refused(folders, clip):
+    place(clip, folders / "jump" / "high" / "x.avi")
+    with pytest.raises(ValueError, match=r"jump/high/x\.avi and 0 more lie in no folder of a class"):
+        find_clips(folders, None, None, None)
+    shutil.rmtree(folders / "jump" / "high")
+    place(clip, folders / "loose.avi")
+    with pytest.raises(ValueError, match=r"loose\.avi and 0 more lie in no folder of a class"):
+        find_clips(folders, None, None, None)
+
+
+def test_kinetics_without_what_its_lists_must_have(tmp_path, clip):
+    place(clip, tmp_path / "train/abc_000010_000020.mp4")
+    with pytest.raises(ValueError, match=r"train is called like a split and holds videos; .*train/CLASS/"):
+        find_clips(tmp_path, None, None, None)
+    (tmp_path / "train.csv").write_text("arm wrestling,abc,10,20,train\n")
+    with pytest.raises(
+        ValueError, match=r"train\.csv, line 1: 'arm wrestling,abc,.*' must name the columns youtube_id"
+    ):
+        find_clips(tmp_path, None, None, None)
+    (tmp_path / "train.csv").write_text("label,youtube_id,time_start,time_end,split\n")
+    with pytest.raises(ValueError, match="no list names a clip of the training split and its class"):
+        find_clips(tmp_path, None, None, None)
+    (tmp_path / "train.csv").write_text("label,youtube_id,time_start,time_end,split\nyoga,abc,10,20,train\n")
+    assert find_clips(tmp_path, None, None, None).layout == "kinetics"
+    # a table that lies beside a folder of classes is no list of its clips
+    (tmp_path / "data" / "yoga").mkdir(parents=True)
+    place(clip, tmp_path / "data" / "yoga" / "a.mp4")
+    assert find_clips(tmp_path / "data", None, None, None).layout == "folders"
+
+
+def test_class_numbers_that_disagree(ucf):
+    lists = ucf / "ucfTrainTestlist"
+    first = (lists / "trainlist01.txt").read_text()
+    (lists / "trainlist01.txt").write_text(first.replace("c01.avi 1", "c01.avi 2", 1))
+    with pytest.raises(ValueError, match=r"trainlist01\.txt, line 1: .* number 2, classInd\.txt gives 'Archery' .* 1"):
+        find_clips(ucf, None, None, None)
+    (lists / "trainlist01.txt").write_text(first)
+    (lists / "classInd.txt").write_text("1 Archery\n1 Bowling\n")
+    with pytest.raises(ValueError, match=r"classInd\.txt, line 2: 1 Bowling: needs a number and a name that no other"):
+        find_clips(ucf, None, None, None)
+
+
+def test_two_files_of_one_name(ucf, clip):
+    name = ucf / "UCF-101/Archery/v_Archery_g02_c01"
+    place(clip, name.with_suffix(".mp4"))  # the listed .avi is there as well: no doubt which one is meant
+    assert name.with_suffix(".avi") in [path for path, _ in find_clips(ucf, None, None, None).splits["train"]]
+    name.with_suffix(".avi").rename(name.with_suffix(".mkv"))
+    with pytest.raises(ValueError, match=r"g02_c01\.avi' may be v_Archery_g02_c01\.mkv and v_Archery_g02_c01\.mp4"):
+        find_clips(ucf, None, None, None)
+
+
+def test_why_a_split_is_empty(tmp_path, clip):
+    place(clip, *(tmp_path / "data" / name for name in ("a/1.avi", "b/2.avi")))
+    options = OPTIONS | {"folder": tmp_path / "data", "cache": tmp_path}
+    with pytest.raises(ValueError, match="every class has one recording only, which stays in training"):
+        ActionVideos("test", **options)
+    place(clip, tmp_path / "data" / "b" / "3.avi")
+    with pytest.warns(UserWarning, match="1 classes have one recording only and none in test: a"):
+        assert len(ActionVideos("test", **options)) == 1
+    place(clip, *(tmp_path / "only" / "train" / name for name in ("a/1.avi", "b/2.avi")))
+    with pytest.raises(ValueError, match="split_folders has neither test nor validation videos"):
+        ActionVideos("test", **(options | {"folder": tmp_path / "only"}))
