@@ -135,8 +135,15 @@ class EventFile:
         return self._told(self._source.frames())
 
     def triggers(self) -> Triggers:
-        """Edges on the external inputs of the camera; none if the file has none."""
-        return self._source.triggers()
+        """Edges on the external inputs of the camera; none if the file has none.
+
+        Raises:
+            EventFileError: if the file is damaged.
+        """
+        try:
+            return self._source.triggers()
+        except Damage as damage:
+            raise EventFileError(self.path, f"{damage.reason}; fetch the file again", damage.offset) from None
 
     def close(self) -> None:
         """Close the file."""

@@ -119,6 +119,7 @@ class RawSource(EventSource):
             raise EventFileError(path, "has no header of a Prophesee file; it is cut short or of another format")
         if stream is not None:
             raise EventFileError(path, f"holds one camera only; leave out stream={stream}")
+        self.begin = header.end  # of the words
         self.header, self.about = header, {"encoding": header.format, **header.fields}
         if header.size is not None:
             self.width, self.height = header.size
@@ -171,7 +172,7 @@ class RawSource(EventSource):
     def _words(self) -> Iterator[tuple[np.ndarray, int]]:
         """The words in blocks, and at which byte each block begins."""
         with open(self.path, "rb") as file:
-            offset = self.header.end
+            offset = self.begin
             file.seek(offset)
             while len(words := _read_words(file, self.word, self.path)):
                 yield words, offset
