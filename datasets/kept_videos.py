@@ -165,7 +165,15 @@ class KeptVideos(VideoDataset):
         Raises:
             VideoError: if it cannot be read at all.
         """
-        return self._stored(index).faults
+        stored = self._stored(index)
+        return stored.faults + self._without_motion(stored, index)
+
+    def _without_motion(self, stored: StoredVideo, index: int) -> list[str]:
+        """A model that looks at motion only has nothing to learn from such a video."""
+        if self.decoded or stored.has_motion:
+            return []
+        remedy = "leave it out" + (", or code it anew with transcode=needed" if self.transcode == "never" else "")
+        return [f"{self.paths[index]}: has no P-frame, so that its motion and residual are empty; {remedy}"]
 
     def _task(self, index: int) -> ShardTask:
         source = self.paths[index]
@@ -189,6 +197,7 @@ class KeptVideos(VideoDataset):
         task.run()
         channels = 1 if self.residual == "luma" else 3
         stored = StoredVideo(task.path, self._key, self.size, 0 if self.decoded else self.steps, channels)
-        for fault in () if known else stored.faults:
+        # what is damaged is told once, when it is found; what is empty to whoever uses it
+        for fault in [*([] if known else stored.faults), *self._without_motion(stored, index)]:
             warnings.warn(fault, VideoWarning, stacklevel=2)
         return stored

@@ -92,6 +92,11 @@ class StoredVideo:
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
+    @property
+    def has_motion(self) -> bool:
+        """Whether any group has a P-frame."""
+        return bool(self._valid.any())
+
     def read(self, groups: Sequence[int]) -> VideoArrays:
         """Some groups, in the order given; a group may be given more than once.
 

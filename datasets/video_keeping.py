@@ -46,9 +46,6 @@ def keep_video(
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
     if b_frames:
         faults.append(f"{source}: its {b_frames} B-frames are left out; transcode=needed codes it anew without any")
-    if not decoded and not arrays.valid.any():
-        remedy = "leave it out" if transcoded == "needed" else "leave it out, or code it anew with transcode=needed"
-        faults.append(f"{source}: has no P-frame, so that its motion and residual are empty; {remedy}")
     write_groups(path, arrays, key, faults)
 
 
