@@ -36,8 +36,10 @@ def predict(settings: Predict) -> dict[str, Any]:
         RunError: If the run is not there.
         CheckpointError: If its checkpoint is damaged or does not fit.
         ValueError: If the data has other classes, or has no such sample; or `maps` of samples with one class each; or
-            `files` for a model that does not look at video.
+            `files` for a model that does not look at video, or together with other data.
     """
+    if settings.files and (settings.data.name or settings.data.options):
+        raise ValueError("files: are read as the run's data was; leave out data.name and data.options")
     device = pick_device(settings.device)
     set_threads(settings.threads)
     run = load_run(settings.run, settings.checkpoint, device)
