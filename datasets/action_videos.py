@@ -153,7 +153,8 @@ class ActionVideos(KeptVideos):
         here, trained = ({label for _, label in splits[split]} for split in (self.split, "train"))
         if absent := [self.class_names[label] for label in sorted(trained - here)]:
             named = ", ".join([*absent[:NAMED], *(["..."] if len(absent) > NAMED else [])])
-            message = f"action_videos: {len(absent)} classes have one recording only and none in {self.split}: {named}"
+            count = f"{len(absent)} of {len(self.class_names)} classes"
+            message = f"action_videos: {count} have one recording only, in training, and none in {self.split}: {named}"
             warnings.warn(message, stacklevel=3)
 
     def _leave_out_broken(self) -> None:

@@ -724,7 +724,7 @@ def test_why_a_split_is_empty(tmp_path, clip):
     with pytest.raises(ValueError, match="every class has one recording only, which stays in training"):
         ActionVideos("test", **options)
     place(clip, tmp_path / "data" / "b" / "3.avi")
-    with pytest.warns(UserWarning, match="1 classes have one recording only and none in test: a"):
+    with pytest.warns(UserWarning, match="1 of 2 classes have one recording only, in training, and none in test: a"):
         assert len(ActionVideos("test", **options)) == 1
     place(clip, *(tmp_path / "only" / "train" / name for name in ("a/1.avi", "b/2.avi")))
     with pytest.raises(ValueError, match="split_folders has neither test nor validation videos"):
