@@ -29,6 +29,7 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "event_formats": {
         "evt3": "spikelab.events.files.evt3:EVT3",
+        "aedat2": "spikelab.events.files.aedat2:AEDAT2",
         "aedat3": "spikelab.events.files.aedat3:AEDAT3",
         "evt2": "spikelab.events.files.evt2:EVT2",
         "evt21": "spikelab.events.files.evt21:EVT21",

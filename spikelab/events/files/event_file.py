@@ -257,8 +257,7 @@ class EventFile:
             )
 
     def _tell(self, latest: int) -> None:
-        for note in self._source.notes:
-            self._warn(note)
+        self._tell_notes()
         if self.damage is not None and self._damaged == "keep":
             self._warn(f"{self.damage}; what is before it was read")
         if self.late_events:
@@ -268,10 +267,15 @@ class EventFile:
         if self.resets:
             self._warn(f"the clock was set back {len(self.resets)} times; time goes on from the event before")
 
+    def _tell_notes(self) -> None:
+        for note in self._source.notes:
+            self._warn(note)
+
     def _warn(self, message: str) -> None:
         warnings.warn(f"{self.path}: {message}", stacklevel=2)
 
     def _told(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        self._source.notes = []
         try:
             yield from frames
         except Damage as damage:
@@ -279,6 +283,7 @@ class EventFile:
             if self._damaged == "error":
                 raise EventFileError(self.path, problem, damage.offset) from None
             self._warn(f"byte {damage.offset}: {damage.reason}; the pictures before it were read")
+        self._tell_notes()
 
 
 def _checked_size(size: tuple[int, int] | None) -> tuple[int, int] | None:
