@@ -4,8 +4,8 @@ All functions take the events of a half-open window `t_start <= t < t_end` in mi
 and return float32. With `out` they fill (and first clear) a given buffer instead of allocating one. The kernels run on
 one thread and release the GIL, so data-loading workers and threads do not compete.
 
-Kernels go through the events in short runs: first where in the image each event goes and what it adds, which the
-processor does for several events at once, then the additions. That is three to four times as fast as one loop over both.
+Kernels go through the events in short runs: first where in the image each event goes and what it adds, which a
+processor does for several events at once, then the additions: three to four times as fast as one loop over both.
 """
 
 from typing import Literal
