@@ -22,7 +22,7 @@ from spikelab.learn.result_folder import keep_settings, refuse_other_settings
 from spikelab.learn.rule_costs import rule_costs
 from spikelab.learn.run_folder import RunError, RunFolder
 from spikelab.learn.train import refuse_changes, train
-from spikelab.report.tables import percent, render
+from spikelab.report.tables import counted, percent, render
 from spikelab.settings import Data, Evaluate, EvaluationData, Model, Rule, Train
 from spikelab.settings_learning import Learn
 
@@ -101,7 +101,7 @@ def table(figures: Mapping[str, Any], markdown: bool = False) -> str:
         rows.append([*row, None if signals is None else f"{signals:,.0f}", f"{kept:.3f}", f"{found['seconds']:.1f}"])
     header = ["rule", "accuracy, %", "sd over seeds", "learning-signal MACs", "autograd keeps, MiB", "seconds"]
     seeds = ", ".join(map(str, figures["seeds"]))
-    title = f"{figures['model']} on {figures['data']}, {figures['epochs']} epochs, seeds {seeds}"
+    title = f"{figures['model']} on {figures['data']}, {counted(figures['epochs'], 'epoch')}, seeds {seeds}"
     return f"{title}\n\n{render(header, rows, markdown)}"
 
 

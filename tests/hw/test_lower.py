@@ -243,7 +243,7 @@ def test_everything_that_cannot_be_lowered_is_listed_at_once():
     network = Network.sequential(Dense(7, 3), AdEx(), MaxPool2d(2), LIF(dt=0.1, refractory=0.5), Dense(3, 2))
     with pytest.raises(LoweringError) as error:
         real_graph(network, (7,))
-    for part in ("1_adex: a adex has more than", "2_maxpool2d: takes a maximum", "3_lif: has a refractory time",
+    for part in ("1_adex: an adex has more than", "2_maxpool2d: takes a maximum", "3_lif: has a refractory time",
                  "4_dense: is given out but", r"time steps of [0.001, 0.1] s"):  # fmt: skip
         assert part in str(error.value), part
 
