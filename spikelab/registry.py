@@ -34,6 +34,8 @@ TABLES: dict[str, dict[str, str]] = {
         "evt2": "spikelab.events.files.evt2:EVT2",
         "evt21": "spikelab.events.files.evt21:EVT21",
         "dat": "spikelab.events.files.dat:DAT",
+        "npz": "spikelab.events.files.npz:NPZ",
+        "npy": "spikelab.events.files.npy:NPY",
         "text": "spikelab.events.files.text:TEXT",
         "atis_bin": "spikelab.events.files.atis_bin:ATIS_BIN",
     },

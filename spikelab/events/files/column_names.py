@@ -80,6 +80,7 @@ def likely_unit(t: np.ndarray) -> str | None:
     whole numbers of a type that has fractions leave it open.
     """
     whole = t.dtype.kind in "iu"
+    t = t if whole else t[np.isfinite(t)]
     if not whole and (t % 1).any():
         return "s"
     if len(t) and np.median(np.abs(t.astype(np.float64))) > _NANOSECONDS:

@@ -1,0 +1,36 @@
+"""A NumPy array of events: with fields t, x, y and p, or a table of four columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from spikelab.events.files.array_source import ArraySource, Place
+from spikelab.events.files.errors import EventFileError
+from spikelab.events.files.npy_stream import MAGIC
+from spikelab.events.files.source import EventFormat
+
+
+class NpySource(ArraySource):
+    """An NPY file."""
+
+    def __init__(self, path: Path, stream: str | None = None):
+        if stream is not None:
+            raise EventFileError(path, f"holds one array only; leave out stream={stream}")
+        super().__init__(path)
+
+    def places(self) -> Mapping[str, Place]:
+        """See `ArraySource.places`."""
+        size = self.path.stat().st_size
+        if not size:
+            raise EventFileError(self.path, "is empty")
+        return {"an array": Place(lambda: open(self.path, "rb"), size, 0, True)}
+
+
+NPY = EventFormat(
+    title="NumPy array (NPY)",
+    suffixes=(".npy",),
+    recognise=lambda opening: opening.head.startswith(MAGIC),
+    open=NpySource,
+    source="numpy.org, numpy.lib.format",
+)

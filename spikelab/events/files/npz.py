@@ -1,0 +1,66 @@
+"""NumPy archives of events: arrays t, x, y and p, one with these fields, or a table of four columns.
+
+`EventArray.to_npz` writes the first kind, with the size of the sensor.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from typing import IO
+
+from spikelab.events.files.array_source import ArraySource, Place
+from spikelab.events.files.errors import EventFileError
+from spikelab.events.files.npy_stream import FAULTS
+from spikelab.events.files.source import EventFormat, Opening
+
+_ZIP = b"PK\x03\x04"
+_SUFFIX = ".npy"
+
+
+class NpzSource(ArraySource):
+    """An NPZ file."""
+
+    _archive: zipfile.ZipFile | None = None
+
+    def places(self) -> Mapping[str, Place]:
+        """See `ArraySource.places`."""
+        if not self.path.stat().st_size:
+            raise EventFileError(self.path, "is empty")
+        archive = self._archive = zipfile.ZipFile(self.path)
+
+        def place(member: zipfile.ZipInfo) -> Place:
+            def opened() -> IO[bytes]:
+                return archive.open(member)
+
+            return Place(opened, member.file_size, member.header_offset, False)
+
+        return {
+            member.filename.removesuffix(_SUFFIX): place(member)
+            for member in archive.infolist()
+            if member.filename.endswith(_SUFFIX)
+        }
+
+    def close(self) -> None:
+        """See `EventSource.close`."""
+        if self._archive is not None:
+            self._archive.close()
+
+
+def _is_npz(opening: Opening) -> bool:
+    if not opening.head.startswith(_ZIP):
+        return False
+    try:
+        with zipfile.ZipFile(opening.path) as archive:
+            return any(name.endswith(_SUFFIX) for name in archive.namelist())
+    except FAULTS:
+        return False
+
+
+NPZ = EventFormat(
+    title="NumPy archive (NPZ)",
+    suffixes=(".npz",),
+    recognise=_is_npz,
+    open=NpzSource,
+    source="numpy.org, numpy.savez; EventArray.to_npz",
+)
