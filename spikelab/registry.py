@@ -29,6 +29,11 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "event_formats": {
         "evt3": "spikelab.events.files.evt3:EVT3",
+        "hdf5": "spikelab.events.files.hdf5:HDF5",
+        "prophesee_hdf5": "spikelab.events.files.prophesee_hdf5:PROPHESEE_HDF5",
+        "mvsec_hdf5": "spikelab.events.files.mvsec_hdf5:MVSEC_HDF5",
+        "e2vid_hdf5": "spikelab.events.files.e2vid_hdf5:E2VID_HDF5",
+        "dsec_hdf5": "spikelab.events.files.dsec_hdf5:DSEC_HDF5",
         "aedat2": "spikelab.events.files.aedat2:AEDAT2",
         "aedat3": "spikelab.events.files.aedat3:AEDAT3",
         "evt2": "spikelab.events.files.evt2:EVT2",

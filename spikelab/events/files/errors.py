@@ -28,10 +28,15 @@ class Damage(Exception):
 
     Args:
         reason: what was found, in a few words.
-        offset: byte at which it begins.
+        offset: byte at which it begins; None where a library does not say.
         events_lost: how many events the file says should still follow, if it says so.
     """
 
-    def __init__(self, reason: str, offset: int, events_lost: int | None = None):
+    def __init__(self, reason: str, offset: int | None, events_lost: int | None = None):
         super().__init__(reason)
         self.reason, self.offset, self.events_lost = reason, offset, events_lost
+
+    @property
+    def place(self) -> str:
+        """The byte as the beginning of a message."""
+        return "" if self.offset is None else f"byte {self.offset}: "

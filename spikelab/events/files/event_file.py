@@ -213,7 +213,7 @@ class EventFile:
             yield from columns
         except Damage as damage:
             lost = "" if damage.events_lost is None else f"; {damage.events_lost} events are lost"
-            self.damage = f"byte {damage.offset}: {damage.reason}{lost}"
+            self.damage = f"{damage.place}{damage.reason}{lost}"
             if self._damaged == "error":
                 raise EventFileError(
                     self.path,
@@ -282,7 +282,7 @@ class EventFile:
             problem = f"{damage.reason}; fetch the file again, or read what is before it with damaged=keep"
             if self._damaged == "error":
                 raise EventFileError(self.path, problem, damage.offset) from None
-            self._warn(f"byte {damage.offset}: {damage.reason}; the pictures before it were read")
+            self._warn(f"{damage.place}{damage.reason}; the pictures before it were read")
         self._tell_notes()
 
 

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from spikelab.events.array import EventArray
+
 HEAD = 1 << 16
 """How many bytes of a file are looked at to recognise its format."""
 
@@ -168,6 +170,8 @@ class EventFormat:
         source: where the format is described.
         open_ended: whether nothing tells how long a file should be, so that one that ends between two events is whole.
         sure: False for formats without any mark, which are tried after all others.
+        write: writes events that are in order to a new file: its place, the events in parts, width and height of the
+            sensor; None for formats that are only read. See `spikelab.events.files.writing`.
     """
 
     title: str
@@ -177,3 +181,4 @@ class EventFormat:
     source: str
     open_ended: bool = False
     sure: bool = True
+    write: Callable[[Path, Iterator[EventArray], int, int], None] | None = None
