@@ -16,13 +16,13 @@ import numpy as np
 
 from spikelab.events.array import EventArray
 from spikelab.events.check import COLUMNS
+from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import EventFileError
 from spikelab.events.files.hdf5 import append, growing, is_ours
 from spikelab.events.files.hdf5_source import (
     FAULTS,
     SIGNATURE,
     Hdf5Source,
-    columns_of,
     dataset,
     open_hdf5,
     sides,
@@ -74,7 +74,9 @@ class DsecSource(Hdf5Source):
 
     def decode(self, *parts: np.ndarray) -> tuple[Columns, str | None]:
         """See `Hdf5Source.decode`."""
-        return columns_of(*parts, offset=self.offset)
+        x, y, t, p = parts
+        columns, reason = converted(t, x, y, p, "us")
+        return columns._replace(t=columns.t + self.offset), reason
 
     def first_at(self, t_start: int) -> int:
         """See `Hdf5Source.first_at`."""

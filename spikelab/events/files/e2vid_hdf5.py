@@ -12,9 +12,10 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
+from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import Damage, EventFileError
 from spikelab.events.files.hdf5_attributes import attribute, numbers
-from spikelab.events.files.hdf5_source import FAULTS, Hdf5Source, columns_of, dataset, first_line, fits, sides
+from spikelab.events.files.hdf5_source import FAULTS, Hdf5Source, dataset, first_line, fits, sides
 from spikelab.events.files.source import Columns, EventFormat, Frame
 
 _NAMES = ("xs", "ys", "ts", "ps")
@@ -37,7 +38,8 @@ class E2vidSource(Hdf5Source):
 
     def decode(self, *parts: np.ndarray) -> tuple[Columns, str | None]:
         """See `Hdf5Source.decode`."""
-        return columns_of(*parts, per_unit=1_000_000)
+        x, y, t, p = parts
+        return converted(t, x, y, p, "s")
 
     def frames(self) -> Iterator[Frame]:
         """See `EventSource.frames`.

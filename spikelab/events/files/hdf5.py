@@ -16,9 +16,10 @@ import numpy as np
 
 from spikelab.events.array import EventArray
 from spikelab.events.check import COLUMNS
+from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import EventFileError
 from spikelab.events.files.hdf5_attributes import attribute
-from spikelab.events.files.hdf5_source import Hdf5Source, columns_of, dataset, fits, size_in, whole_number
+from spikelab.events.files.hdf5_source import Hdf5Source, dataset, fits, size_in, whole_number
 from spikelab.events.files.source import Columns, EventFormat
 
 MARK, VERSION = "spikelab events", 1
@@ -48,7 +49,8 @@ class SpikelabSource(Hdf5Source):
 
     def decode(self, *parts: np.ndarray) -> tuple[Columns, str | None]:
         """See `Hdf5Source.decode`."""
-        return columns_of(*parts)
+        x, y, t, p = parts
+        return converted(t, x, y, p, "us")
 
     def first_at(self, t_start: int) -> int:
         """See `Hdf5Source.first_at`."""

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
+from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.hdf5_source import FAULTS, Hdf5Source, columns_of, dataset, first_line, fits
+from spikelab.events.files.hdf5_source import FAULTS, Hdf5Source, dataset, first_line, fits
 from spikelab.events.files.source import Columns, EventFormat, Frame
 from spikelab.events.files.streams import chosen
 
@@ -41,7 +42,7 @@ class MvsecSource(Hdf5Source):
     def decode(self, *parts: np.ndarray) -> tuple[Columns, str | None]:
         """See `Hdf5Source.decode`."""
         x, y, t, p = np.ascontiguousarray(parts[0].T)
-        return columns_of(x, y, t, p, per_unit=1_000_000)
+        return converted(t, x, y, p, "s")
 
     def frames(self) -> Iterator[Frame]:
         """See `EventSource.frames`.

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import IO
 
+from spikelab.events.array import EventArray
 from spikelab.events.files.array_source import ArraySource, Place
 from spikelab.events.files.errors import EventFileError
 from spikelab.events.files.npy_stream import FAULTS
@@ -57,10 +59,16 @@ def _is_npz(opening: Opening) -> bool:
         return False
 
 
+def write(path: Path, chunks: Iterator[EventArray], width: int, height: int) -> None:
+    """Write events, which are all in memory then: an archive cannot grow."""
+    EventArray.concatenate([EventArray.empty(width, height), *chunks]).to_npz(path)
+
+
 NPZ = EventFormat(
     title="NumPy archive (NPZ)",
     suffixes=(".npz",),
     recognise=_is_npz,
     open=NpzSource,
     source="numpy.org, numpy.savez; EventArray.to_npz",
+    write=write,
 )

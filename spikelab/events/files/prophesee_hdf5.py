@@ -14,9 +14,10 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
+from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import EventFileError
 from spikelab.events.files.hdf5_attributes import numbers, texts
-from spikelab.events.files.hdf5_source import Hdf5Source, columns_of, dataset, faults_told, fits, sides
+from spikelab.events.files.hdf5_source import Hdf5Source, dataset, faults_told, fits, sides
 from spikelab.events.files.source import Columns, EventFormat, Triggers
 
 
@@ -35,7 +36,7 @@ class PropheseeHdf5Source(Hdf5Source):
 
     def decode(self, *parts: np.ndarray) -> tuple[Columns, str | None]:
         """See `Hdf5Source.decode`."""
-        return columns_of(*(np.ascontiguousarray(parts[0][name]) for name in "xytp"))
+        return converted(*(np.ascontiguousarray(parts[0][name]) for name in "txyp"), unit="us")
 
     def first_at(self, t_start: int) -> int:
         """See `Hdf5Source.first_at`."""
