@@ -41,6 +41,7 @@ TABLES: dict[str, dict[str, str]] = {
         "dat": "spikelab.events.files.dat:DAT",
         "npz": "spikelab.events.files.npz:NPZ",
         "npy": "spikelab.events.files.npy:NPY",
+        "matlab": "spikelab.events.files.matlab:MATLAB",
         "text": "spikelab.events.files.text:TEXT",
         "atis_bin": "spikelab.events.files.atis_bin:ATIS_BIN",
     },

@@ -1,0 +1,127 @@
+"""MATLAB files (versions 5 to 7): structs with x, y, t or ts, and p; cells of them; the matrices of ST-MNIST.
+
+MATLAB counts rows and columns from 1, and so do such files, unless a 0 in them shows that they do not. A file is
+unpacked as a whole: its variables are packed in one piece each.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikelab.events.files import source
+from spikelab.events.files.column_names import likely_unit
+from spikelab.events.files.conversion import converted
+from spikelab.events.files.errors import Damage, EventFileError
+from spikelab.events.files.matlab_recordings import Recording, recordings
+from spikelab.events.files.source import Columns, EventFormat, EventSource
+
+_MARK, _MARK_OF_HDF5 = b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"
+
+# what scipy raises where the bytes make no sense
+_FAULTS = (
+    OSError, ValueError, EOFError, KeyError, IndexError, AttributeError, TypeError, OverflowError, MemoryError,
+    RuntimeError, NotImplementedError, struct.error, zlib.error,
+)  # fmt: skip
+
+_SHOWN = 8
+"""Names that a message lists."""
+
+
+class MatlabSource(EventSource):
+    """A MATLAB file.
+
+    Raises:
+        EventFileError: if it holds no recording, or several and none of them is named.
+        ImportError: if scipy is not installed.
+    """
+
+    def __init__(self, path: Path, stream: str | None = None):
+        self.path = path
+        found = recordings(_contents(path))
+        if not found:
+            raise EventFileError(
+                path, "holds no events: no struct with x, y, p and t or ts, and no spiketrain of ST-MNIST"
+            )
+        name = next(iter(found)) if stream is None and len(found) == 1 else stream
+        if name not in found:
+            asked = "" if stream is None else f", but none is named {stream!r}"
+            raise EventFileError(path, f"holds {len(found)} recordings{asked}; name one with stream= ({_list(found)})")
+        self._take(found[name])
+
+    def _take(self, recording: Recording) -> None:
+        columns = dict(recording.columns)
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise EventFileError(self.path, f"its columns differ in length: {lengths}")
+        first = recording.first_pixel
+        if first is None:
+            first = 0 if any((columns[name] == 0).any() for name in "xy") else 1
+        for name in "xy" if first else "":
+            # wider, so that what lies before the first pixel does not turn into the last one
+            columns[name] = columns[name].astype(np.float64) - first
+        p = columns["p"]
+        if p.size and p.max() == 2 and p.min() >= 1:
+            columns["p"] = p == 2
+        t = columns["t"]
+        # all numbers of MATLAB have a type with fractions unless one asks for another: whole ones are meant so
+        whole = t.dtype.kind != "f" or ((np.abs(t) < 2**53).all() and not (t % 1).any())
+        self._unit = recording.unit or likely_unit(t.astype(np.int64) if whole else t) or "us"
+        self._columns = columns
+        if recording.size is not None:
+            self.width, self.height = recording.size
+        self.about = {"unit of time": self._unit, "first row and column": first}
+
+    def columns(self) -> Iterator[Columns]:
+        """See `EventSource.columns`.
+
+        Raises:
+            Damage: at numbers that are no event.
+        """
+        count = len(self._columns["t"])
+        for begin in range(0, count, source.BLOCK):
+            parts = {name: column[begin : begin + source.BLOCK] for name, column in self._columns.items()}
+            block, reason = converted(**parts, unit=self._unit)
+            yield block
+            if reason is not None:
+                done = begin + len(block.t)
+                raise Damage(f"event {done}: {reason}", None, count - done)
+
+
+def _contents(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        head = file.read(len(_MARK))
+    if not head:
+        raise EventFileError(path, "is empty")
+    if head == _MARK_OF_HDF5:
+        raise EventFileError(path, "is of MATLAB 7.3, which is HDF5 of another kind; in MATLAB, save it with '-v7'")
+    if head != _MARK:
+        raise EventFileError(path, "has no header of a MATLAB file; it is cut short or of another format")
+    try:
+        import scipy.io
+    except ImportError:
+        raise ImportError(f"{path} is a MATLAB file; reading it needs scipy: pip install 'spikelab[events]'") from None
+    try:
+        found = scipy.io.loadmat(path)
+    except _FAULTS as error:
+        raise EventFileError(path, f"cannot be read ({error}); it may be cut short: fetch the file again") from None
+    return {name: value for name, value in found.items() if not name.startswith("__")}
+
+
+def _list(names: dict[str, Recording]) -> str:
+    shown = list(names)
+    return ", ".join(shown) if len(shown) <= _SHOWN else f"{shown[0]}, {shown[1]} ... {shown[-1]}"
+
+
+MATLAB = EventFormat(
+    title="MATLAB 5 to 7",
+    suffixes=(".mat",),
+    recognise=lambda opening: opening.head.startswith((_MARK, _MARK_OF_HDF5)),
+    open=MatlabSource,
+    source="MathWorks, MAT-File Format; Orchard's MATLAB functions for events (TD.x, TD.y, TD.p, TD.ts)",
+)
