@@ -56,7 +56,7 @@ class PacketHeader:
     number: int
 
     @classmethod
-    def of(cls, content: bytes, at: int) -> PacketHeader:
+    def of(cls, content: bytes, at: int | None) -> PacketHeader:
         """From 28 bytes.
 
         Raises:
@@ -83,12 +83,12 @@ class Piece(NamedTuple):
 
     Attributes:
         header: of the packet.
-        offset: byte at which they begin.
+        offset: byte at which they begin, if it is known.
         content: their bytes, uint8.
     """
 
     header: PacketHeader
-    offset: int
+    offset: int | None
     content: np.ndarray
 
 
@@ -187,7 +187,8 @@ def _frame(piece: Piece, start: int, turned: Callable[[np.ndarray], np.ndarray])
     values = width * height * channels
     if width <= 0 or height <= 0 or channels not in (1, 3, 4) or 2 * values > len(content) - _PIXEL_FIELDS.size:
         raise Damage(
-            f"a picture says {width} x {height} pixels of {channels} values, more than it holds", piece.offset + start
+            f"a picture says {width} x {height} pixels of {channels} values, more than it holds",
+            None if piece.offset is None else piece.offset + start,
         )
     pixels = content[_PIXEL_FIELDS.size : _PIXEL_FIELDS.size + 2 * values].view("<u2")
     shape: Sequence[int] = (height, width) if channels == 1 else (height, width, channels)
