@@ -22,6 +22,7 @@ import spikelab
 from spikelab import (
     settings,
     settings_continual,
+    settings_events,
     settings_hardware,
     settings_learning,
     settings_simulation,
@@ -81,6 +82,15 @@ COMMANDS = {
     ),
     "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data"),
     "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data"),
+    "data info": Command(
+        settings_events.DataInfo, "spikelab.report.event_files:info", "spikelab.report.event_files:shown"
+    ),
+    "data convert": Command(
+        settings_events.DataConvert, "spikelab.report.event_files:convert", "spikelab.report.event_files:converted"
+    ),
+    "data play": Command(
+        settings_events.DataPlay, "spikelab.report.event_play:play", "spikelab.report.event_play:played"
+    ),
     "data transcode": Command(
         settings_video.DataTranscode,
         "spikelab.report.transcode:transcode_files",

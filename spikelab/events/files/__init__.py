@@ -7,4 +7,5 @@ from spikelab.events.files.opening import read_events as read_events
 from spikelab.events.files.opening import recognise as recognise
 from spikelab.events.files.source import Frame as Frame
 from spikelab.events.files.source import Triggers as Triggers
+from spikelab.events.files.windows import windows as windows
 from spikelab.events.files.writing import write_events as write_events

@@ -1,0 +1,151 @@
+"""The `spikelab data play` command: an event file as a video, or as a strip of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from spikelab.events import EventArray
+from spikelab.events.files import EventFile, windows
+from spikelab.report.event_files import opened
+from spikelab.report.event_picture import eight_bits, event_picture
+from spikelab.settings_events import DataPlay
+
+_VIDEOS = (".mp4", ".avi", ".mkv")
+
+
+def play(settings: DataPlay) -> dict[str, Any]:
+    """Draw windows of events.
+
+    Returns:
+        `file`, `to`, and the number of `pictures`.
+
+    Raises:
+        EventFileError: If the file cannot be read as its options say.
+        ValueError: If there are no events, or the ending of the new file is unknown.
+    """
+    target = Path(settings.to).expanduser()
+    suffix = target.suffix.lower()
+    if suffix not in (*_VIDEOS, ".png"):
+        raise ValueError(f"to = {settings.to!r}: must end in {', '.join(_VIDEOS)} or .png")
+    with opened(settings, settings.file) as file:
+        number = _strip(file, settings, target) if suffix == ".png" else _video(file, settings, target)
+    return {"file": settings.file, "to": str(target), "pictures": number}
+
+
+def played(figures: dict[str, Any]) -> str:
+    """What was drawn."""
+    plural = "" if figures["pictures"] == 1 else "s"
+    return f"{figures['to']}: {figures['pictures']} picture{plural}"
+
+
+def _times(settings: DataPlay) -> tuple[int | None, int | None]:
+    start = None if settings.start is None else round(settings.start * 1e6)
+    return start, None if settings.stop is None else round(settings.stop * 1e6)
+
+
+def _video(file: EventFile, settings: DataPlay, target: Path) -> int:
+    from spikelab.video.write import Codec, write_video
+
+    start, stop = _times(settings)
+    cut = windows(file, round(settings.window * 1000), start, stop)
+    background = _Background(file) if settings.frames else None
+
+    first = next(cut, None)
+    if first is None:
+        raise ValueError(f"{file.path}: there are no events to draw in this time")
+
+    def pictures() -> Iterator[npt.NDArray[np.uint8]]:
+        for begin, events in tqdm(chain([first], cut), "draw", unit=" pictures", leave=False, disable=None):
+            shown = None if background is None else background.at(begin, events)
+            yield _even(event_picture(events, shown))
+
+    codec: Codec = "mpeg4" if target.suffix.lower() == ".avi" else "h264"
+    return write_video(target, pictures(), codec=codec, rate=settings.rate)
+
+
+def _even(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Video codecs take even sides: a white row or column is added where one is odd."""
+    rows, columns = picture.shape[0] % 2, picture.shape[1] % 2
+    return np.pad(picture, ((0, rows), (0, columns), (0, 0)), constant_values=255)
+
+
+class _Background:
+    """The camera's picture that is shown behind a window: the last that had been taken when it begins."""
+
+    def __init__(self, file: EventFile):
+        self._frames = file.frames()
+        self._next = next(self._frames, None)
+        self._shown: npt.NDArray[np.uint8] | None = None
+
+    def at(self, time: int, events: EventArray) -> npt.NDArray[np.uint8] | None:
+        while self._next is not None and (self._next.t <= time or self._shown is None):
+            self._shown = eight_bits(self._next.image)
+            self._next = next(self._frames, None)
+        # pictures of another size were taken by another camera
+        fits = self._shown is not None and self._shown.shape[:2] == (events.height, events.width)
+        return self._shown if fits else None
+
+
+def _strip(file: EventFile, settings: DataPlay, target: Path) -> int:
+    from matplotlib.figure import Figure
+
+    window = round(settings.window * 1000)
+    start, stop = _times(settings)
+    first, last = _span(file)
+    first, last = max(first, first if start is None else start), min(last, last if stop is None else stop)
+    number = min(settings.pictures, max((last - first) // window, 1))
+    begins = np.linspace(first, max(last - window, first), number).astype(np.int64).tolist()
+    background = _Background(file) if settings.frames else None
+    drawn = []
+    for begin, events in _chosen(file, begins, window):
+        shown = None if background is None else background.at(begin, events)
+        drawn.append((begin, len(events), event_picture(events, shown)))
+    columns = min(number, 4)
+    rows = -(-number // columns)
+    height, width = drawn[0][2].shape[:2]
+    figure = Figure(figsize=(3.2 * columns, (3.2 * height / width + 0.35) * rows + 0.4), layout="constrained")
+    for place, axis in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
+        axis.set_axis_off()
+        if place < number:
+            begin, count, picture = drawn[place]
+            axis.imshow(picture)
+            axis.set_title(f"{(begin - first) / 1000:.1f} ms, {count:,} events", fontsize=9)
+    name = file.path.name
+    figure.suptitle(f"{name}: {settings.window:g} ms a picture, ON blue, OFF red", fontsize=10)
+    figure.savefig(target, dpi=110)
+    return number
+
+
+def _span(file: EventFile) -> tuple[int, int]:
+    first = last = None
+    for events in file:
+        if len(events):
+            first, last = int(events.t[0]) if first is None else first, int(events.t[-1])
+    if first is None or last is None:
+        raise ValueError(f"{file.path}: there are no events to draw")
+    return first, last + 1
+
+
+def _chosen(file: EventFile, begins: list[int], window: int) -> Iterator[tuple[int, EventArray]]:
+    """The windows that begin at these times, in one pass; they may overlap."""
+    parts: list[list[EventArray]] = [[] for _ in begins]
+    done = 0
+    size = (0, 0)
+    for events in file:
+        size = (events.width, events.height)
+        for place in range(done, len(begins)):
+            if len(events) and events.t[-1] >= begins[place]:
+                parts[place].append(events.between(begins[place], begins[place] + window))
+        while done < len(begins) and len(events) and events.t[-1] >= begins[done] + window:
+            yield begins[done], EventArray.concatenate(parts[done])
+            parts[done] = []
+            done += 1
+    for place in range(done, len(begins)):
+        yield begins[place], EventArray.concatenate([EventArray.empty(*size), *parts[place]])
