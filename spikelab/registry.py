@@ -34,6 +34,8 @@ TABLES: dict[str, dict[str, str]] = {
         "mvsec_hdf5": "spikelab.events.files.mvsec_hdf5:MVSEC_HDF5",
         "e2vid_hdf5": "spikelab.events.files.e2vid_hdf5:E2VID_HDF5",
         "dsec_hdf5": "spikelab.events.files.dsec_hdf5:DSEC_HDF5",
+        "ros1": "spikelab.events.files.ros:ROS1",
+        "ros2": "spikelab.events.files.ros:ROS2",
         "ddd17": "spikelab.events.files.ddd17:DDD17",
         "aedat2": "spikelab.events.files.aedat2:AEDAT2",
         "aedat3": "spikelab.events.files.aedat3:AEDAT3",

@@ -29,17 +29,22 @@ class Evt3Source(RawSource):
 
     def fresh_state(self) -> np.ndarray:
         """See `RawSource.fresh_state`."""
-        state = np.zeros(7, np.int64)
-        state[_HIGH] = state[_TIME] = _UNKNOWN
-        return state
+        return fresh_state()
 
     def decode(self, words: np.ndarray, place: int, state: np.ndarray, block: Columns) -> tuple[int, int, bool]:
         """See `RawSource.decode`."""
-        return _decode(words, place, state, *block)
+        return decode(words, place, state, *block)
 
     def decode_triggers(self, words: np.ndarray, state: np.ndarray, block: tuple[np.ndarray, ...]) -> int:
         """See `RawSource.decode_triggers`."""
-        return _triggers(words, state, *block)
+        return decode_triggers(words, state, *block)
+
+
+def fresh_state() -> np.ndarray:
+    """State of the decoder before the first word; entry 0 counts the events without a time."""
+    state = np.zeros(7, np.int64)
+    state[_HIGH] = state[_TIME] = _UNKNOWN
+    return state
 
 
 @njit(inline="always")
@@ -55,7 +60,8 @@ def _with_high(word, high, wrapped):
 
 
 @njit(cache=True, nogil=True)
-def _decode(words, place, state, t, x, y, p):
+def decode(words, place, state, t, x, y, p):
+    """Fill columns from a word on; gives where it stopped, the events, and whether the word there is none."""
     without_time, high, time = state[_WITHOUT_TIME], state[_HIGH], state[_TIME]
     wrapped, row, base, polarity = state[_WRAPPED], state[_Y], state[_X], state[_POLARITY]
     room = t.size - 12
@@ -105,7 +111,8 @@ def _decode(words, place, state, t, x, y, p):
 
 
 @njit(cache=True, nogil=True)
-def _triggers(words, state, t, channel, rising):
+def decode_triggers(words, state, t, channel, rising):
+    """Find the triggers among words; gives their number."""
     high, time, wrapped = state[_HIGH], state[_TIME], state[_WRAPPED]
     count = 0
     for word in words:
