@@ -202,7 +202,7 @@ class EventFile:
                         pending = pending.taken(slice(ordering.seen - taken, None))
                         behind = reset.before - int(pending.t[0])
                         self.resets.append(reset.before)
-                        ordering.restart()
+                        ordering.restart(reset.before)
             yield from ordering.finish()
         finally:
             self.late_events = ordering.late

@@ -43,19 +43,20 @@ class Ordering:
         self.window = window
         self.late = self.latest = self.seen = 0
         self._held: Columns | None = None
-        self._newest = np.iinfo(np.int64).min
+        self._newest = self._floor = np.iinfo(np.int64).min
 
     def push(self, block: Columns) -> Iterator[Columns]:
         """Take a block of events, give those whose place is sure.
 
         Raises:
-            Reset: if an event is later than the window; what came before it has been taken.
+            Reset: if an event is later than the window, or lies before where time began anew; what came before it has
+                been taken.
         """
-        late, latest, reset, newest = _lateness(block.t, self._newest, self.window)
+        late, latest, reset, newest = _lateness(block.t, self._newest, self.window, self._floor)
         whole = block
         if reset >= 0:
             block = block.taken(slice(reset))
-            late, latest, _, newest = _lateness(block.t, self._newest, self.window)
+            late, latest, _, newest = _lateness(block.t, self._newest, self.window, self._floor)
         self.late += late
         self.latest = max(self.latest, latest)
         if len(block.t):
@@ -71,9 +72,13 @@ class Ordering:
             yield self._held
         self._held = None
 
-    def restart(self) -> None:
-        """Forget the times so far: what comes next may begin anywhere. Call `finish` before."""
-        self._newest = np.iinfo(np.int64).min
+    def restart(self, floor: int) -> None:
+        """Forget the times so far: what comes next may begin at a time, and must not go before it. Call `finish` before.
+
+        Args:
+            floor: microseconds; what was finished ends there, so that nothing can be put before it any more.
+        """
+        self._newest, self._floor = np.iinfo(np.int64).min, floor
 
     def _placed(self, block: Columns, in_order: bool, newest: int) -> Iterator[Columns]:
         held = self._held
@@ -92,15 +97,15 @@ class Ordering:
 
 
 @njit(cache=True, nogil=True)
-def _lateness(t, newest, window):
-    """Number of late events, how late at most, the first beyond the window or -1, and the newest time."""
+def _lateness(t, newest, window, floor):
+    """Number of late events, how late at most, the first beyond the window or floor or -1, and the newest time."""
     late, latest = 0, 0
     for i in range(t.size):
         if t[i] >= newest:
             newest = t[i]
         else:
             behind = newest - t[i]
-            if behind > window:
+            if behind > window or t[i] < floor:
                 return late, latest, i, newest
             late += 1
             latest = max(latest, behind)
