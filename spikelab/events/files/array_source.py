@@ -16,6 +16,7 @@ from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import Damage, EventFileError
 from spikelab.events.files.npy_stream import FAULTS, NoTable, NpyStream
 from spikelab.events.files.source import Columns, EventSource
+from spikelab.events.files.streams import chosen
 
 _SAMPLE = 5000
 """How many events are looked at to see what nobody names."""
@@ -86,16 +87,12 @@ class ArraySource(EventSource):
 
     def _one_of(self, places: Mapping[str, Place], stream: str | None) -> str:
         fitting = [name for name, place in places.items() if _may_hold_events(place)]
-        if stream is None and len(fitting) == 1:
-            return fitting[0]
-        if stream in fitting:
-            return stream
         if not fitting:
             for place in places.values():
                 NpyStream(place.opened, place.size).close()  # what is wrong with an array is told first
             there = ", ".join(places) or "nothing"
             raise EventFileError(self.path, f"holds no events: no t, x, y and p, and no table of them, but {there}")
-        raise EventFileError(self.path, f"holds events in {', '.join(fitting)}; name one with stream=")
+        return chosen(self.path, fitting, stream)
 
     def _layout(self, unit: str | None) -> None:
         """What is what, by names or by the first events."""

@@ -73,7 +73,7 @@ class Ordering:
         self._held = None
 
     def restart(self, floor: int) -> None:
-        """Forget the times so far: what comes next may begin at a time, and must not go before it. Call `finish` before.
+        """Forget the times so far: what comes next may begin at a time, but not go before it. Call `finish` first.
 
         Args:
             floor: microseconds; what was finished ends there, so that nothing can be put before it any more.

@@ -117,7 +117,7 @@ def test_files_without_events_say_what_they_hold(tmp_path):
 
 def test_several_tables_are_asked_for(tmp_path):
     path = npz(tmp_path, left=TABLE, right=TABLE + np.array([1, 0, 0, 0]), image=np.zeros((7, 7)))
-    with pytest.raises(EventFileError, match="holds events in left, right; name one with stream="):
+    with pytest.raises(EventFileError, match="holds left, right; name one with stream="):
         read_events(path)
     with open_events(path, stream="right") as file:
         assert file.read().t.tolist() == [t + 1 for t in T]
