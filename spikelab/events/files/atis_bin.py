@@ -25,6 +25,9 @@ _FEWEST = 16
 """Records that it takes to recognise files without a mark; a few bytes look like anything."""
 
 
+_TEXT = bytes([9, 10, 13, *range(32, 127)])
+
+
 class AtisBinSource(EventSource):
     """A file of 40-bit records; it does not say how large the sensor is.
 
@@ -80,6 +83,8 @@ def _may_be(opening: Opening) -> bool:
     """Whether the bytes, read as records, have times that hardly ever go back."""
     if opening.path.is_dir() or opening.size % _BYTES or opening.size < _FEWEST * _BYTES:
         return False
+    if not opening.head.translate(None, _TEXT):
+        return False  # lines of four digits would do, too
     t = _decoded(opening.head, 0)[0].t
     return bool(len(t) >= _FEWEST and t[-1] > t[0] and (np.diff(t) < 0).mean() < 0.01)
 

@@ -18,7 +18,7 @@ from spikelab.events.files import source, text_lines
 from spikelab.events.files.column_names import POWERS
 from spikelab.events.files.errors import Damage, EventFileError
 from spikelab.events.files.source import HEAD, Columns, EventFormat, EventSource, Opening
-from spikelab.events.files.text_layout import Layout, Unclear, find_layout, is_packed, unpacked_head
+from spikelab.events.files.text_layout import REMEDY, Layout, Unclear, find_layout, is_packed, unpacked_head
 
 _BYTES = 16
 """About as many bytes a line has at least; it bounds how many lines are in memory."""
@@ -46,9 +46,7 @@ class TextSource(EventSource):
         except Unclear as error:
             raise EventFileError(path, str(error)) from None
         if layout is None:
-            raise EventFileError(
-                path, "holds no lines with t, x, y and p of events; it is cut short or of another format"
-            )
+            raise EventFileError(path, f"holds no lines with t, x, y and p of events; if it does, {REMEDY}")
         self._layout = layout
         if layout.size is not None:
             self.width, self.height = layout.size

@@ -30,7 +30,8 @@ def test_files_without_a_mark_are_not_seen_in_anything(tmp_path):
     assert recognise(path) == "atis_bin"
     random = np.random.default_rng(0).integers(0, 256, 5000, dtype=np.uint8).tobytes()
     few = record(1, 2, 3, 1) * 3
-    for content in (random, bytes(5000), b"hello" * 100, few, path.read_bytes()[:-1]):
+    lines = b"".join(b"%d\n" % number for number in range(1000, 1100))
+    for content in (random, bytes(5000), b"hello" * 100, lines, few, path.read_bytes()[:-1]):
         path.write_bytes(content)
         with pytest.raises(EventFileError, match=r"no event file of a known format .* name one with format="):
             recognise(path)
