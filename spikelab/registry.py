@@ -15,6 +15,7 @@ TABLES: dict[str, dict[str, str]] = {
         "compressed_video": "spikelab.models.video:CompressedVideo",
         "convolutional_classifier": "spikelab.models.convolutional_classifier:ConvolutionalClassifier",
         "spiking_classifier": "spikelab.models.classifier:SpikingClassifier",
+        "event_classifier": "spikelab.models.event_classifier:EventClassifier",
     },
     "datasets": {
         "roads": "spikelab.datasets.roads:Roads",
@@ -26,6 +27,7 @@ TABLES: dict[str, dict[str, str]] = {
         "cifar10": "spikelab.datasets.cifar10:CIFAR10",
         "moving_shapes": "spikelab.datasets.moving_shapes:MovingShapes",
         "action_videos": "spikelab.datasets.action_videos:ActionVideos",
+        "atis_alphabet": "spikelab.datasets.atis_alphabet:AtisAlphabet",
     },
     "event_formats": {
         "evt3": "spikelab.events.files.evt3:EVT3",

@@ -43,6 +43,7 @@ class EventFile:
 
     Attributes:
         about: what the file says of itself.
+        streams: names of all cameras, topics or recordings in the file, where it may hold several.
         late_events: how many came after newer ones, in the last pass.
         dropped_events: how many lay beyond the sensor, in the last pass.
         resets: times in microseconds after which the clock was set back, in the last pass.
@@ -68,7 +69,7 @@ class EventFile:
         for option, value in (("damaged", damaged), ("disorder", disorder), ("resets", resets), ("outside", outside)):
             if value not in get_args(known[option]):
                 raise ValueError(f"{option} is {value!r}, must be one of {', '.join(get_args(known[option]))}")
-        self.path, self.format, self.about = path, name, dict(source.about)
+        self.path, self.format, self.about, self.streams = path, name, dict(source.about), tuple(source.streams)
         self._source, self._size = source, _checked_size(size)
         self._damaged, self._disorder, self._resets, self._outside = damaged, disorder, resets, outside
         self._measured: tuple[int, int] | None = None

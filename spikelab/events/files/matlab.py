@@ -6,6 +6,7 @@ unpacked as a whole: its variables are packed in one piece each.
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
 from collections.abc import Iterator
@@ -29,6 +30,9 @@ _FAULTS = (
     RuntimeError, NotImplementedError, struct.error, zlib.error,
 )  # fmt: skip
 
+_SMALL = 1 << 26
+"""Bytes of a file that stays unpacked for the next of its recordings."""
+
 _SHOWN = 8
 """Names that a message lists."""
 
@@ -43,7 +47,9 @@ class MatlabSource(EventSource):
 
     def __init__(self, path: Path, stream: str | None = None):
         self.path = path
-        found = recordings(_contents(path))
+        about = path.stat()
+        read = _kept if about.st_size <= _SMALL else _contents
+        found = recordings(read(path, about.st_mtime_ns))
         if not found:
             raise EventFileError(
                 path, "holds no events: no struct with x, y, p and t or ts, and no spiketrain of ST-MNIST"
@@ -52,6 +58,7 @@ class MatlabSource(EventSource):
         if name not in found:
             asked = "" if stream is None else f", but none is named {stream!r}"
             raise EventFileError(path, f"holds {len(found)} recordings{asked}; name one with stream= ({_list(found)})")
+        self.streams = tuple(found)
         self._take(found[name])
 
     def _take(self, recording: Recording) -> None:
@@ -93,7 +100,7 @@ class MatlabSource(EventSource):
                 raise Damage(f"event {done}: {reason}", None, count - done)
 
 
-def _contents(path: Path) -> dict[str, Any]:
+def _contents(path: Path, changed: int) -> dict[str, Any]:
     with open(path, "rb") as file:
         head = file.read(len(_MARK))
     if not head:
@@ -111,6 +118,10 @@ def _contents(path: Path) -> dict[str, Any]:
     except _FAULTS as error:
         raise EventFileError(path, f"cannot be read ({error}); it may be cut short: fetch the file again") from None
     return {name: value for name, value in found.items() if not name.startswith("__")}
+
+
+# recordings of one file are mostly read one after the other
+_kept = functools.lru_cache(maxsize=1)(_contents)
 
 
 def _list(names: dict[str, Recording]) -> str:

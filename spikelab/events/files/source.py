@@ -96,12 +96,14 @@ class EventSource(ABC):
         height: of the sensor in pixels, None if the file does not say.
         about: what the file says of itself: camera, serial number, date.
         notes: what the last pass left out, and why; told as warnings.
+        streams: names of the cameras, topics or recordings that the file holds, where it may hold several.
     """
 
     width: int | None = None
     height: int | None = None
     about: dict[str, Any]
     notes: Sequence[str] = ()
+    streams: Sequence[str] = ()
 
     @abstractmethod
     def columns(self) -> Iterator[Columns]:

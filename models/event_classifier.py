@@ -1,0 +1,150 @@
+"""A spiking classifier of event recordings: convolutions and spiking neurons that see one picture of events a step.
+
+All that is learned is one ``Network``, so learning rules, quantisation and export take it as they take any other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from spikelab.nn import LI, LIF, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dense, Flatten, Network
+from spikelab.nn.part import SpikingPart
+
+
+class EventClassifier(nn.Module):
+    """Tells the class of a recording from a spiking network's answer to it.
+
+    Each block is a convolution of 3 x 3, batch normalisation, LIF neurons and the mean over 2 x 2 of their spikes; then
+    come fully connected layers with LIF neurons, and a leaky integrator for each class.
+
+    Args:
+        convolutions: channels of the blocks; empty for fully connected layers alone.
+        hidden: widths of the fully connected layers.
+        decision: how the integrators are read: "mean" over time, "max"imum over time, or "last" step.
+        tau_mem: membrane time constant in seconds.
+        dt: length of a step in seconds; follows from the data where its steps have one length.
+        v_threshold: spike threshold.
+        reset: "zero" after a spike, or "subtract" the threshold.
+        surrogate: surrogate derivative.
+        normalise: batch normalisation before the neurons; without it connections have a bias.
+        classes: number of classes; follows from the data.
+        event_shape: shape of one step: polarities, height and width, or the number of channels of a cochlea; follows
+            from the data.
+
+    Raises:
+        ValueError: for an unknown choice, or a size or time that makes no network.
+    """
+
+    inputs = ("events",)
+
+    def __init__(
+        self,
+        convolutions: Sequence[int] = (16, 32, 64),
+        hidden: Sequence[int] = (),
+        decision: Literal["mean", "max", "last"] = "mean",
+        tau_mem: float = 20e-3,
+        dt: float = 5e-3,
+        v_threshold: float = 1.0,
+        reset: Literal["zero", "subtract"] = "zero",
+        surrogate: str = "arctan",
+        normalise: bool = True,
+        classes: int = 10,
+        event_shape: Sequence[int] = (2, 32, 32),
+    ):
+        super().__init__()
+        if decision not in ("mean", "max", "last"):
+            raise ValueError(f"event_classifier: decision = {decision!r} must be one of mean, max, last")
+        for name, sizes in {"convolutions": convolutions, "hidden": hidden, "event_shape": event_shape}.items():
+            if any(size < 1 for size in sizes):
+                raise ValueError(f"event_classifier: {name} = {list(sizes)} must hold whole numbers of at least 1")
+        for name, seconds in (("tau_mem", tau_mem), ("dt", dt)):
+            if not 0 < seconds < math.inf:
+                raise ValueError(f"event_classifier: {name} = {seconds!r} s must be a positive time in seconds")
+        if convolutions and (len(event_shape) != 3 or min(event_shape[1:]) < 2 ** len(convolutions)):
+            raise ValueError(
+                f"event_classifier: {len(convolutions)} convolutions take pictures of at least "
+                f"{2 ** len(convolutions)} x {2 ** len(convolutions)} pixels, and a step is {list(event_shape)}; give "
+                "fewer with --model.options.convolutions"
+            )
+        self.decision, self.classes = decision, classes
+        self.event_shape = tuple(int(size) for size in event_shape)
+        # the membrane of a spike through a weight w gains w, whatever the step
+        leaky = {"dt": dt, "tau_mem": tau_mem, "r": 1 / -math.expm1(-dt / tau_mem)}
+        spiking: dict[str, Any] = {**leaky, "v_threshold": v_threshold, "reset": reset, "surrogate": surrogate}
+        layers: list[tuple[str, nn.Module]] = []
+        shape = self.event_shape
+        for place, fan_out in enumerate(convolutions, start=1):
+            layers.append((f"convolution{place}_weights", Conv2d(shape[0], fan_out, 3, padding=1, bias=not normalise)))
+            if normalise:
+                layers.append((f"convolution{place}_norm", BatchNorm2d(fan_out)))
+            layers += [(f"convolution{place}", LIF(**spiking)), (f"convolution{place}_pool", AvgPool2d(2))]
+            shape = (fan_out, shape[1] // 2, shape[2] // 2)
+        if len(shape) > 1:
+            layers.append(("flatten", Flatten()))
+        fan_in = math.prod(shape)
+        for place, fan_out in enumerate(hidden, start=1):
+            layers.append((f"hidden{place}_weights", Dense(fan_in, fan_out, bias=not normalise)))
+            if normalise:
+                layers.append((f"hidden{place}_norm", BatchNorm1d(fan_out)))
+            layers.append((f"hidden{place}", LIF(**spiking)))
+            fan_in = fan_out
+        layers += [("readout_weights", Dense(fan_in, classes)), ("readout", LI(**leaky))]
+        names = ["input", *(name for name, _ in layers), "output"]
+        self.network = Network(dict(layers), pairwise(names))
+
+    @staticmethod
+    def options_from_data(dataset: Any) -> dict[str, Any]:
+        """The options that follow from a data set: its classes, and the shape and the length of a step."""
+        options = {"classes": len(dataset.class_names), "event_shape": list(dataset[0]["events"].shape[1:])}
+        step = getattr(dataset, "step", None)
+        return options if step is None else options | {"dt": step}
+
+    def forward(self, events: Tensor) -> Tensor:
+        """Logits [B, classes] of recordings [B, T, ...]."""
+        output, _ = self.network(self.encode({"events": events}))
+        return self.decode(output)
+
+    def encode(self, batch: Mapping[str, Any]) -> Tensor:
+        """The network's input: the recordings `events` [B, T, ...] with time first, [T, B, ...].
+
+        Raises:
+            ValueError: if a step is of another shape than the model was made for.
+        """
+        events: Tensor = batch["events"]
+        if tuple(events.shape[2:]) != self.event_shape:
+            expected = ", ".join(map(str, self.event_shape))
+            raise ValueError(f"event_classifier: recordings are {list(events.shape)}, but must be [B, T, {expected}]")
+        return events.transpose(0, 1)
+
+    def decode(self, output: Tensor) -> Tensor:
+        """Logits [B, classes] out of the network's output [T, B, classes]."""
+        if self.decision == "last":
+            return output[-1]
+        return output.amax(0) if self.decision == "max" else output.mean(0)
+
+    def spiking_part(self, sample_shapes: Mapping[str, Sequence[int]]) -> SpikingPart:
+        """What hardware export takes out.
+
+        Args:
+            sample_shapes: of one sample, by name; `events` must be [T, ...] as in training.
+
+        Raises:
+            ValueError: if it is not.
+        """
+        shape = tuple(sample_shapes.get("events", ()))
+        if shape[1:] != self.event_shape:
+            raise ValueError(
+                f"event_classifier: a sample's events are {list(shape)}, the model is for [T, "
+                f"{', '.join(map(str, self.event_shape))}]"
+            )
+        ways = {"mean": "mean over all steps", "max": "maximum over all steps", "last": "value at the last step"}
+        return SpikingPart(
+            self.network, self.event_shape, self.encode, input_bits=8, input_high=255.0,
+            encoding="numbers of events of each polarity and pixel, one picture a step",
+            decoding=f"the class with the largest {ways[self.decision]} of the membrane",
+        )  # fmt: skip
