@@ -36,7 +36,8 @@ class PropheseeHdf5Source(Hdf5Source):
 
     def decode(self, *parts: np.ndarray) -> tuple[Columns, str | None]:
         """See `Hdf5Source.decode`."""
-        return converted(*(np.ascontiguousarray(parts[0][name]) for name in "txyp"), unit="us")
+        t, x, y, p = (np.ascontiguousarray(parts[0][name]) for name in "txyp")
+        return converted(t, x, y, p, "us")
 
     def first_at(self, t_start: int) -> int:
         """See `Hdf5Source.first_at`."""

@@ -102,12 +102,15 @@ class RosSource(EventSource):
         for each in self._parsed(packet):
             if each.encoding == "evt3":
                 words = self._words(each, 2)
-                found = Triggers(
-                    np.empty(len(words), np.int64), np.empty(len(words), np.uint8), np.empty(len(words), bool)
-                )
-                count = evt3.decode_triggers(words, state, *found)
-                parts.append(Triggers(*(column[:count] for column in found)))
-        return Triggers(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+                count = len(words)
+                t, channel, rising = np.empty(count, np.int64), np.empty(count, np.uint8), np.empty(count, np.bool_)
+                count = evt3.decode_triggers(words, state, t, channel, rising)
+                parts.append(Triggers(t[:count], channel[:count], rising[:count]))
+        return Triggers(
+            np.concatenate([each.t for each in parts]),
+            np.concatenate([each.channel for each in parts]),
+            np.concatenate([each.rising for each in parts]),
+        )
 
     def frames(self) -> Iterator[Frame]:
         """See `EventSource.frames`.

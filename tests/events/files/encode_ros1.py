@@ -36,9 +36,10 @@ def messages(events):
 
 def write(path, events, compression=None, topic="/dvs/events"):
     types = store()
-    with Writer(path) as bag:
-        if compression is not None:
-            bag.set_compression(compression)
+    bag = Writer(path)
+    if compression is not None:
+        bag.set_compression(compression)
+    with bag:
         connection = bag.add_connection(topic, "dvs_msgs/msg/EventArray", typestore=types)
         for number, part in enumerate(messages(events)):
             raw = types.serialize_ros1(message(types, part, seq=number), "dvs_msgs/msg/EventArray")
