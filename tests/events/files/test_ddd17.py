@@ -1,5 +1,8 @@
 """Raw DDD17: what is particular to it."""
 
+import struct
+
+import h5py
 import numpy as np
 import pytest
 from encode_aedat3 import packet, picture, polarity, special
@@ -74,3 +77,21 @@ def test_a_row_that_lacks_events_is_told(tmp_path):
 def test_one_camera(tmp_path):
     with pytest.raises(EventFileError, match="one camera only"):
         open_events(recording(tmp_path, packet(1, FOUR, 8)), stream="left")
+
+
+def test_a_table_that_no_recorder_writes_is_refused_with_a_remedy(tmp_path):
+    path = tmp_path / "recording"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("dvs/data", (9, 3), h5py.vlen_dtype(np.uint8), chunks=(3, 3), compression="gzip")
+    with pytest.raises(EventFileError, match="write it anew with h5repack"):
+        open_events(path)
+
+
+def test_a_length_larger_than_the_bytes_there_is_damage(tmp_path):
+    path = recording(tmp_path, packet(1, FOUR, 8))
+    content = bytearray(path.read_bytes())
+    place = content.index(struct.pack("<IQ", len(FOUR), content.index(b"GCOL")))
+    content[place : place + 4] = struct.pack("<I", 0xFFFFFFFF)
+    path.write_bytes(content)
+    with pytest.raises(EventFileError, match="a list of 4294967295 bytes is not in its collection"):
+        read_events(path)
