@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spikelab.events.files.errors import Damage, EventFileError
+from spikelab.events.files.ros1_scan import Ros1Scan
 
 ROS1_MARK, MCAP_MARK, SQLITE_MARK = b"#ROSBAG V", b"\x89MCAP0\r\n", b"SQLite format 3\0"
 
@@ -40,8 +41,12 @@ class Bag:
         try:
             self._reader.open()
         except Exception as error:
-            problem = f"cannot be read as a bag of ROS ({_said(error)}); {_remedy(self.is_ros1)}"
-            raise EventFileError(path, problem) from None
+            self._reader = Ros1Scan(path, f"the bag was never closed, or is damaged ({_said(error)})")
+            if self.is_ros1:
+                self._reader.open()
+            if not self._reader.connections:
+                problem = f"cannot be read as a bag of ROS ({_said(error)}); {_remedy(self.is_ros1)}"
+                raise EventFileError(path, problem) from None
         self._connections: list[Any] = list(self._reader.connections)
 
     def topics(self, types: Sequence[str]) -> dict[str, str]:
@@ -60,7 +65,7 @@ class Bag:
             for _, _, raw in self._reader.messages(wanted):
                 yield raw
                 number += 1
-        except GeneratorExit:
+        except Damage:
             raise
         except Exception as error:
             raise Damage(f"the bag ends after {number} messages of {topic} ({_said(error)})", None) from None

@@ -34,9 +34,10 @@ def messages(events):
         yield events[begin : begin + IN_A_MESSAGE]
 
 
-def write(path, events, compression=None, topic="/dvs/events"):
+def write(path, events, compression=None, topic="/dvs/events", chunk=1 << 20):
     types = store()
     bag = Writer(path)
+    bag.chunk_threshold = chunk
     if compression is not None:
         bag.set_compression(compression)
     with bag:

@@ -226,13 +226,26 @@ def test_a_bag_without_events(tmp_path):
         read_events(tmp_path / "x")
 
 
-def test_a_bag_that_was_never_closed_says_so(tmp_path):
-    write_ros1(tmp_path / "x", recording(100))
+@pytest.mark.parametrize("compression", [None, "BZ2", "LZ4"])
+def test_a_bag_that_was_never_closed(tmp_path, compression):
+    """It has no index; all whole chunks are read all the same."""
+    events = recording(20_000)
+    write_ros1(tmp_path / "x", events, compression and Ros1Writer.CompressionFormat[compression], chunk=30_000)
     content = (tmp_path / "x").read_bytes()
     place = content.index(b"index_pos=") + len(b"index_pos=")
-    (tmp_path / "x").write_bytes(content[:place] + bytes(8) + content[place + 8 :])
-    with pytest.raises(EventFileError, match=r"not indexed.*rosbag reindex"):
+    unindexed = content[:place] + bytes(8) + content[place + 8 :]
+    (tmp_path / "x").write_bytes(unindexed)
+    with pytest.raises(EventFileError, match=f"byte {len(content)}: the bag was never closed"):
         read_events(tmp_path / "x")
+    with pytest.warns(UserWarning, match="what is before it was read"):
+        assert read_events(tmp_path / "x", damaged="keep") == events
+    (tmp_path / "x").write_bytes(unindexed[: len(content) // 2])
+    with pytest.raises(EventFileError, match=r"byte \d+: the bag was never closed.*bytes, of which"):
+        read_events(tmp_path / "x")
+    with pytest.warns(UserWarning, match="what is before it was read"):
+        kept = read_events(tmp_path / "x", damaged="keep")
+    assert len(events) // 4 < len(kept) < len(events) * 3 // 4
+    assert kept == events[: len(kept)]
 
 
 def test_a_message_that_is_cut_short(tmp_path):
