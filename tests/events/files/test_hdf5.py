@@ -1,5 +1,6 @@
 """HDF5: indexes of time, several cameras, pictures, missing filters, and data sets that declare more than is there."""
 
+import itertools
 import subprocess
 import sys
 
@@ -238,3 +239,29 @@ def test_data_in_other_files_is_not_followed(tmp_path):
         file.create_dataset("events/t", (100,), "<i8", external=[(str(tmp_path / "raw"), 0, 800)])
     with pytest.raises(EventFileError, match="lies in another file"):
         read_events(tmp_path / "x")
+
+
+@pytest.mark.shared
+def test_real_files_in_hdf5_and_bags(shared):
+    """Whatever real files there are: in order, on the sensor, and a part of the time is the same part of the whole."""
+    found = 0
+    for path in sorted(each for each in (shared / "data").rglob("*") if each.is_file()):
+        with open(path, "rb") as file:
+            if not file.read(16).startswith((b"\x89HDF\r\n\x1a\n", b"#ROSBAG V", b"\x89MCAP0\r\n")):
+                continue
+        try:
+            opened = open_events(path, stream=None)
+        except EventFileError as error:
+            if "no event file" in str(error) or "stream=" in str(error):
+                continue
+            raise
+        found += 1
+        with opened:
+            chunks = [(chunk.t[0], chunk.t[-1], len(chunk)) for chunk in opened if len(chunk)]
+            assert all(chunk[1] <= following[0] for chunk, following in itertools.pairwise(chunks))
+            middle = int(chunks[len(chunks) // 2][0])
+            part = opened.between(middle, middle + 10_000)
+            assert len(part)
+            assert middle <= part.t[0] <= part.t[-1] < middle + 10_000
+    if not found:
+        pytest.skip(f"no event file in HDF5 and no bag below {shared}/data")
