@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.environments import ROOT, NotInstalled, interpreter, make
+from benchmarks.environments import ROOT, NotInstalled, make
 from benchmarks.machine import describe, load_average
+from benchmarks.peer_process import PeerProcess
 from benchmarks.peers import Peer
 from spikelab.video.decode import video_info
 from spikelab.video.reader import VideoReader, read_video
@@ -38,40 +38,6 @@ from spikelab.video.write import write_video
 #: CPU milliseconds of ours for each frame at most, and how many times faster we must be.
 LONGEST, FLOOR = 1.2, 3.0
 PEER = Peer("motion_vector_extractor", "motion-vector-extractor", "2.0.0")
-_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-
-class Extractor:
-    """motion-vector-extractor in a process of its own."""
-
-    def __init__(self) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | _THREADS
-        worker = Path(__file__).parent / "peers" / "motion_vector_extractor_worker.py"
-        self._process = subprocess.Popen(
-            [str(interpreter(PEER)), str(worker)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-
-    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Sends a command and waits for its answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the peer's process ended with {self._process.wait()} at {do!r}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        """Ends it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=60)
 
 
 def clips(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -105,7 +71,7 @@ def _ours(path: Path) -> dict[str, float]:
     return {"wall": time.perf_counter() - start, "cpu": time.process_time() - used, "frames": frames}
 
 
-def compare(path: Path, extractor: Extractor, folder: Path) -> dict[str, Any]:
+def compare(path: Path, extractor: PeerProcess, folder: Path) -> dict[str, Any]:
     """How far results differ."""
     extractor.ask("check", path=str(path), target=str(folder / "theirs.npz"))
     theirs = np.load(folder / "theirs.npz")
@@ -119,7 +85,7 @@ def compare(path: Path, extractor: Extractor, folder: Path) -> dict[str, Any]:
     }
 
 
-def measure(name: str, path: Path, extractor: Extractor, rounds: int, folder: Path) -> dict[str, Any]:
+def measure(name: str, path: Path, extractor: PeerProcess, rounds: int, folder: Path) -> dict[str, Any]:
     """Compares a clip's results, then times it in turns; milliseconds for each frame."""
     found: dict[str, Any] = {"clip": name, **compare(path, extractor, folder)}
     turns: dict[str, list[dict[str, float]]] = {"ours": [], "theirs": []}
@@ -169,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.install:
             make(PEER)
-        extractor = Extractor()
+        extractor = PeerProcess(PEER, "motion_vector_extractor_worker.py")
     except NotInstalled as error:
         print(f"error: {str(error).splitlines()[0]}; or give --install", file=sys.stderr)
         return 1

@@ -14,6 +14,8 @@ from spikelab.events.files.source import HEAD
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _COMMENTS = ("#", "%", "//")
+_COLUMNS = 12
+"""A line of more words names no columns; t, x, y and p may all be among the words of a text."""
 _LINES = 2000
 """How many lines of events are looked at."""
 
@@ -150,7 +152,7 @@ def _places(table: np.ndarray, pointed: set[int]) -> dict[str, int] | None:
 
 
 def _named(words: list[str]) -> _Names | None:
-    found = roles(words)
+    found = roles(words) if len(words) <= _COLUMNS else None
     return None if found is None else _Names(len(words), *found)
 
 

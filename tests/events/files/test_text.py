@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 
 import numpy as np
 import pytest
@@ -189,3 +190,10 @@ def test_real_files_against_numpy(shared):
         for name in "xy":
             np.testing.assert_array_equal(getattr(events, name), table[name])
         np.testing.assert_array_equal(events.p, table["p"] > 0)
+
+
+def test_a_list_of_letters_is_no_recording(tmp_path):
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")))
+    with pytest.raises(EventFileError, match="is no event file of a known format"):
+        read_events(path)
