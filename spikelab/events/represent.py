@@ -43,7 +43,7 @@ def event_counts(events: EventArray, bins: int, t_start: int, t_end: int, out: I
         ValueError: The window is empty, `bins` is below 1, or `out` does not fit.
     """
     start, duration, bins = _window(bins, t_start, t_end)
-    counts = prepare_output(out, (bins, 2, events.height, events.width))
+    counts = output_array(out, (bins, 2, events.height, events.width))
     columns = (events.x, events.y, events.t, events.p)
     _count(*columns, start, duration, counts.reshape(bins, -1), events.width, events.height)
     return counts
@@ -84,7 +84,7 @@ def voxel_grid(
         raise ValueError(f'polarity = {polarity!r} must be "signed" or "separate"')
     separate = polarity == "separate"
     shape = (bins, 2, events.height, events.width) if separate else (bins, events.height, events.width)
-    grid = prepare_output(out, shape)
+    grid = output_array(out, shape)
     columns = (events.x, events.y, events.t, events.p)
     _spread(*columns, start, duration, grid.reshape(bins, -1), events.width, events.height, separate)
     return grid
@@ -96,14 +96,24 @@ def prepare_output(out: Image | None, shape: tuple[int, ...]) -> Image:
     Raises:
         ValueError: `out` has another shape or type, is not contiguous, or is read-only.
     """
+    array = output_array(out, shape)
+    array.fill(0.0)
+    return array
+
+
+def output_array(out: Image | None, shape: tuple[int, ...]) -> Image:
+    """As `prepare_output`, but with anything in it: for kernels that clear each part just before they fill it.
+
+    Raises:
+        ValueError: `out` has another shape or type, is not contiguous, or is read-only.
+    """
     if out is None:
-        return np.zeros(shape, np.float32)
+        return np.empty(shape, np.float32)
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.float32:
         what = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
         raise ValueError(f"out must be a float32 array of shape {shape}, not {what}")
     if not out.flags.c_contiguous or not out.flags.writeable:
         raise ValueError("out must be contiguous (C order) and writable")
-    out.fill(0.0)
     return out
 
 
@@ -117,7 +127,7 @@ def check_window(t_start: int, t_end: int) -> tuple[int, int]:
     start, end = microseconds("t_start", t_start), microseconds("t_end", t_end)
     if end <= start:
         raise ValueError(f"the window t_start = {start} us to t_end = {end} us is empty: t_end must be later")
-    if end - start > np.iinfo(np.int64).max:
+    if end - start >= 2**63:
         raise ValueError(f"the window t_start = {start} us to t_end = {end} us is longer than int64 can count")
     return start, end - start
 
@@ -169,6 +179,7 @@ def _count(x, y, t, p, start, duration, counts, width, height):
     places = np.empty(_RUN, np.uint64)
     for k in range(borders.size - 1):
         bin_of = counts[k]
+        bin_of[:] = 0  # cleared here, it is still in the cache when it is filled
         for first in range(borders[k], borders[k + 1], _RUN):
             run = slice(first, min(first + _RUN, borders[k + 1]))
             _places(x[run], y[run], p[run], width, plane, places)
@@ -206,8 +217,11 @@ def _spread(x, y, t, p, start, duration, grid, width, height, separate):
     while (duration // parts) >> shift >= 2**31 - 1:
         shift += 1
     scale = np.float32(last / duration * 2.0**shift)
+    grid[0] = 0  # each is cleared just before it is filled: then it is still in the cache
     for k in range(parts):
         bin_of, next_bin = grid[k], grid[min(k + 1, last)]
+        if k < last:
+            next_bin[:] = 0
         whole, rest = duration // parts, k * (duration % parts)
         begin = start + k * whole + rest // parts
         offset = np.float32(-(rest % parts) / parts * (last / duration))
