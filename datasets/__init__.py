@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from spikelab.datasets.augmentation import Augmentation
     from spikelab.datasets.cache import CacheFileError
     from spikelab.datasets.camvid import CamVidDriving
-    from spikelab.datasets.mnist import MNIST, FashionMNIST, NotMNIST
+    from spikelab.datasets.mnist import KMNIST, MNIST, FashionMNIST, NotMNIST
     from spikelab.datasets.moving_shapes import MovingShapes
     from spikelab.datasets.roads import Roads
     from spikelab.datasets.segmentation import SegmentationDataset, SegmentationSample
 
 _HOMES = {
+    "KMNIST": "mnist",
     "MNIST": "mnist",
     "ActionVideos": "action_videos",
     "Augmentation": "augmentation",
@@ -36,6 +37,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "KMNIST",
     "MNIST",
     "ActionVideos",
     "Augmentation",

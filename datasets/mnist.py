@@ -1,8 +1,9 @@
 """MNIST and data sets in its format: small grey pictures, one class each, in four idx files.
 
 MNIST (LeCun, Bottou, Bengio, Haffner, Proceedings of the IEEE 1998): handwritten digits, 28 x 28. Fashion-MNIST (Xiao,
-Rasul, Vollgraf, arXiv 1708.07747) and notMNIST (Bulatov 2011: the letters A to J in many typefaces) have the same
-files. Whole sets and subsets of them are read alike: the files say how many pictures there are.
+Rasul, Vollgraf, arXiv 1708.07747), Kuzushiji-MNIST (Clanuwat et al., arXiv 1812.01718) and notMNIST (Bulatov 2011: the
+letters A to J in many typefaces) have the same files. Whole sets and subsets of them are read alike: the files say how
+many pictures there are.
 """
 
 from __future__ import annotations
@@ -148,8 +149,8 @@ class MNIST(Dataset[ImageSample]):
         raise FileNotFoundError(
             f"{self.home}: {self.folder.absolute()} {what}; put the four idx files there that MNIST is published as "
             "(yann.lecun.com/exdb/mnist, storage.googleapis.com/cvdf-datasets/mnist; Fashion-MNIST: "
-            "github.com/zalandoresearch/fashion-mnist), name another with the data set's option folder, or set "
-            f"SPIKELAB_SHARED to the folder that holds data/{self.home}"
+            "github.com/zalandoresearch/fashion-mnist; KMNIST: github.com/rois-codh/kmnist), name another with the "
+            f"data set's option folder, or set SPIKELAB_SHARED to the folder that holds data/{self.home}"
         )
 
     def _choose(self, labels: NDArray[np.uint8], count: int) -> NDArray[np.intp]:
@@ -175,6 +176,13 @@ class FashionMNIST(MNIST):
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     )
     home = "fashion_mnist"
+
+
+class KMNIST(MNIST):
+    """Kuzushiji-MNIST: ten characters of Japanese cursive writing; takes the options of `MNIST`."""
+
+    class_names = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+    home = "kmnist"
 
 
 class NotMNIST(MNIST):

@@ -12,7 +12,7 @@ import torch
 
 import spikelab
 from spikelab.datasets.idx_images import read_idx
-from spikelab.datasets.mnist import MNIST, FashionMNIST, NotMNIST
+from spikelab.datasets.mnist import KMNIST, MNIST, FashionMNIST, NotMNIST
 
 NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -179,7 +179,7 @@ def test_missing_files_and_wrong_options(folder, tmp_path, monkeypatch):
         with pytest.raises(ValueError, match=message):
             MNIST(**{"split": "train", "folder": folder} | options)
     monkeypatch.setenv("SPIKELAB_SHARED", str(tmp_path))
-    for kind, name in ((MNIST, "mnist"), (FashionMNIST, "fashion_mnist"), (NotMNIST, "notmnist")):
+    for kind, name in ((MNIST, "mnist"), (FashionMNIST, "fashion_mnist"), (KMNIST, "kmnist"), (NotMNIST, "notmnist")):
         with pytest.raises(FileNotFoundError, match=rf"{name}: {tmp_path}/data/{name} is no folder"):
             kind("test")
     monkeypatch.delenv("SPIKELAB_SHARED")

@@ -1,0 +1,152 @@
+"""Which recordings a folder holds, unpacked or still in the zip archives that they are published in."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fnmatch
+import functools
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from spikelab.events import EventArray
+from spikelab.events.files import EventFileError, open_events
+
+_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)  # of an archive that is damaged
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordingFile:
+    """One recording.
+
+    Attributes:
+        root: folder that was searched.
+        place: path below it. What is in an archive has the place that it would have unpacked beside it, into a folder
+            of the archive's name.
+        archive: path of the archive below the root; None for a file of its own.
+        member: name in the archive.
+    """
+
+    root: Path
+    place: str
+    archive: str | None = None
+    member: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the file, without its folders."""
+        return PurePosixPath(self.place).name
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders that it lies in, below the root."""
+        return PurePosixPath(self.place).parts[:-1]
+
+    def __str__(self) -> str:
+        return str(self.root / self.place) if self.archive is None else f"{self.root / self.archive}/{self.member}"
+
+    def read(self, **options: Any) -> tuple[EventArray, dict[str, Any]]:
+        """All its events, and what the file says of itself.
+
+        Args:
+            options: of `open_events`.
+
+        Raises:
+            EventFileError: if it cannot be read.
+        """
+        with self._unpacked() as path:
+            try:
+                with open_events(path, **options) as file:
+                    return file.read(), file.about
+            except EventFileError as error:
+                if self.archive is None:
+                    raise
+                raise EventFileError(str(self), error.problem, error.offset) from None
+
+    @contextlib.contextmanager
+    def _unpacked(self) -> Iterator[Path]:
+        if self.archive is None:
+            yield self.root / self.place
+            return
+        with tempfile.TemporaryDirectory(prefix="spikelab-") as folder:
+            path = Path(folder) / "recording"
+            archive = self.root / self.archive
+            try:
+                # a forked process would move the place in the file for the others as well
+                opened = _opened(archive, archive.stat().st_mtime_ns, os.getpid())
+                path.write_bytes(opened.read(self.member))
+            except _FAULTS as error:
+                raise EventFileError(str(self), f"cannot be unpacked ({error}); fetch the archive again") from error
+            yield path
+
+
+# the list of what is in an archive may be long; it is read once
+@functools.lru_cache(maxsize=32)
+def _opened(path: Path, changed: int, process: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)
+
+
+def recording_files(name: str, folder: Path, pattern: str, source: str) -> list[RecordingFile]:
+    """All recordings below a folder, those that are unpacked first, otherwise in the order of their places.
+
+    Args:
+        name: of the data set, for messages.
+        folder: that is searched.
+        pattern: of the files' names, such as ``"*.bin"``.
+        source: where the data set can be fetched, and what of it is needed.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if an archive is damaged.
+    """
+    files, archives = [], []
+    for inner, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(each for each in folders if not _hidden(each))
+        below = Path(inner).relative_to(folder)
+        for each in sorted(names):
+            if _hidden(each):
+                continue
+            if fnmatch.fnmatchcase(each, pattern):
+                files.append(RecordingFile(folder, (below / each).as_posix()))
+            elif each.lower().endswith(".zip"):
+                archives.append((below / each).as_posix())
+    nested = ""
+    for archive in archives:
+        for member in _members(name, folder / archive):
+            if any(map(_hidden, PurePosixPath(member).parts)):
+                continue
+            if fnmatch.fnmatchcase(PurePosixPath(member).name, pattern):
+                place = PurePosixPath(archive).with_suffix("") / member
+                files.append(RecordingFile(folder, place.as_posix(), archive, member))
+            elif member.lower().endswith(".zip"):
+                nested = f"; {archive} holds archives in turn ({member}): unpack it once"
+    if not files:
+        what = f"holds no {pattern}, unpacked or in a zip archive{nested}" if folder.is_dir() else "is no folder"
+        raise FileNotFoundError(missing(name, folder, what, source))
+    return files
+
+
+def missing(name: str, folder: Path, what: str, source: str) -> str:
+    """The message for a data set that is not where it is looked for."""
+    return (
+        f"{name}: {folder.absolute()} {what}. {source}. Put it there, name another place with the data set's option "
+        f"folder, or set SPIKELAB_SHARED to the folder that holds data/{name}"
+    )
+
+
+def _hidden(name: str) -> bool:
+    # what file managers leave in folders and archives looks like recordings by its name
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _members(name: str, archive: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return sorted(each for each in opened.namelist() if not each.endswith("/"))
+    except _FAULTS as error:
+        raise ValueError(f"{name}: {archive} cannot be read ({error}); fetch the archive again") from error

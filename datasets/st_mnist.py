@@ -1,0 +1,32 @@
+"""ST-MNIST: digits that people wrote with a finger on an event-based skin.
+
+See, Lim, Li, Yao, Cheng, Soh, Tee 2020, "ST-MNIST - The spiking tactile MNIST neuromorphic dataset", arXiv 2005.04319.
+10 x 10 taxels whose pressure goes up (ON) or down (OFF), about two seconds a digit: 6,953 recordings by 23 people of
+whom the files do not tell which is which.
+
+Published by the Tee research group (benjamintee.com/stmnist) as an archive, in which there is
+``data_submission/0/LUT0_sample1.mat`` and so on: a matrix of 100 taxels and the time. There is no official split, and
+papers do not agree on one.
+"""
+
+from __future__ import annotations
+
+from spikelab.datasets.files_by_class import UndividedFilesByClass
+
+
+class STMNIST(UndividedFilesByClass):
+    """Digits on 10 x 10 taxels.
+
+    No official split: test is a fifth of each class, drawn by `seed`. Takes the options of `FilesByClass` and of
+    `UndividedFilesByClass`.
+    """
+
+    home = "st_mnist"
+    pattern = "*.mat"
+    source = "ST-MNIST is the archive with data_submission/0 to 9, or these folders, of benjamintee.com/stmnist"
+    class_names = tuple("0123456789")
+    height = width = 10
+    usual_window = None
+    usual_test, usual_drawn = 0.2, "random"
+    usual_is_from = "4:1, which is ours"
+    format = "matlab"
