@@ -151,8 +151,8 @@ class EventRecordings(Dataset[EventSample], ABC):
             y = y + down
             kept = rng.random(len(events)) >= rng.random() * self.drop
             kept &= (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        x, y = x[kept].astype(np.uint16), y[kept].astype(np.uint16)
-        return EventArray(x, y, events.t[kept], events.p[kept], width, height)
+        inside = x[kept].astype(np.uint16), y[kept].astype(np.uint16)
+        return EventArray(*inside, events.t[kept], events.p[kept], width, height)
 
     def _pictures(self, events: EventArray, start: int, end: int) -> np.ndarray:
         if self.slicing == "time":

@@ -16,7 +16,8 @@ from encode_aedat4 import (
     write_packets,
 )
 
-from spikelab.events.files import EventFileError, aedat4_packets, open_events, read_events, recognise
+from spikelab.events.files import EventFileError, open_events, read_events, recognise
+from spikelab.events.formats.inivation import aedat4_packets
 
 START = 1_700_000_000_000_000
 

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 
 from spikelab.events.files.errors import EventFileError
-from spikelab.events.files.prophesee import RawSource, read_header
 from spikelab.events.files.source import Columns, EventFormat, Opening
+from spikelab.events.formats.prophesee.prophesee import RawSource, read_header
 
 _EVENTS, _TRIGGERS = (0x00, 0x0C), 0x0E
 """Kinds of records: events of no kind of their own, of changing light; edges on external inputs."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from spikelab.events.files.column_names import POWERS
 from spikelab.events.files.source import Columns
+from spikelab.events.formats.column_names import POWERS
 
 _LIMIT = 2**61
 """Times are far below the range of int64, so that nothing overflows in what follows."""

@@ -17,12 +17,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from spikelab.events.files import caer_packets
-from spikelab.events.files.caer_packets import FRAME, HEADER_BYTES, POLARITY, SPECIAL, PacketHeader, Piece
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.hdf5_lists import ListTable
-from spikelab.events.files.hdf5_source import FAULTS, dataset, faults_told, fits, open_hdf5
 from spikelab.events.files.source import Columns, EventFormat, EventSource, Frame, Triggers
+from spikelab.events.formats.hdf5.hdf5_source import FAULTS, dataset, faults_told, fits, open_hdf5
+from spikelab.events.formats.inivation import caer_packets
+from spikelab.events.formats.inivation.caer_packets import FRAME, HEADER_BYTES, POLARITY, SPECIAL, PacketHeader, Piece
+from spikelab.events.formats.inivation.hdf5_lists import ListTable
 
 _TABLE = "dvs/data"
 _EARLY = 256  # rows within which the first picture comes; there are some 30 packets between two

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
-from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.hdf5_source import FAULTS, Hdf5Source, dataset, first_line, fits
 from spikelab.events.files.source import Columns, EventFormat, Frame
 from spikelab.events.files.streams import chosen
+from spikelab.events.formats.conversion import converted
+from spikelab.events.formats.hdf5.hdf5_source import FAULTS, Hdf5Source, dataset, first_line, fits
 
 DAVIS346 = 346, 260
 """Width and height of the cameras of MVSEC in pixels, for files without pictures that would tell."""

@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from spikelab.events.files import aedat, source
-from spikelab.events.files.davis_frames import FrameAssembler
+from spikelab.events.files import source
 from spikelab.events.files.errors import Damage, EventFileError
 from spikelab.events.files.source import Columns, EventFormat, EventSource, Frame, Opening, Triggers
+from spikelab.events.formats.inivation import aedat
+from spikelab.events.formats.inivation.davis_frames import FrameAssembler
 
 _DVS128, _DAVIS = 0, 1
 _RECORDS = {1: np.dtype([("address", ">u2"), ("t", ">u4")]), 2: np.dtype([("address", ">u4"), ("t", ">u4")])}

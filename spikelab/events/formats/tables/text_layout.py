@@ -8,8 +8,8 @@ import zlib
 
 import numpy as np
 
-from spikelab.events.files.column_names import fitting_orders, likely_unit, roles
 from spikelab.events.files.source import HEAD
+from spikelab.events.formats.column_names import fitting_orders, likely_unit, roles
 
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from spikelab.events.files import aedat, source
-from spikelab.events.files.aedat4_packets import NO_FLATBUFFER, Shell, Stream, scalar, tables, vector
+from spikelab.events.files import source
 from spikelab.events.files.errors import Damage, EventFileError
 from spikelab.events.files.source import Columns, EventFormat, EventSource, Frame, Opening, Triggers
+from spikelab.events.formats.inivation import aedat
+from spikelab.events.formats.inivation.aedat4_packets import NO_FLATBUFFER, Shell, Stream, scalar, tables, vector
 
 _METHODS = {0: "none", 1: "lz4", 2: "lz4", 3: "zstd", 4: "zstd"}
 _EVENT = np.dtype(

@@ -12,10 +12,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from spikelab.events.files import aedat, caer_packets, source
-from spikelab.events.files.caer_packets import FRAME, HEADER_BYTES, POLARITY, SPECIAL, PacketHeader, Piece
+from spikelab.events.files import source
 from spikelab.events.files.errors import Damage, EventFileError
 from spikelab.events.files.source import Columns, EventFormat, EventSource, Frame, Opening, Triggers
+from spikelab.events.formats.inivation import aedat, caer_packets
+from spikelab.events.formats.inivation.caer_packets import FRAME, HEADER_BYTES, POLARITY, SPECIAL, PacketHeader, Piece
 
 
 class Aedat3Source(EventSource):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.ros1_scan import Ros1Scan
+from spikelab.events.formats.ros.ros1_scan import Ros1Scan
 
 ROS1_MARK, MCAP_MARK, SQLITE_MARK = b"#ROSBAG V", b"\x89MCAP0\r\n", b"SQLite format 3\0"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from spikelab.events.files.prophesee import RawSource, is_raw
 from spikelab.events.files.source import Columns, EventFormat
+from spikelab.events.formats.prophesee.prophesee import RawSource, is_raw
 
 # kinds of words, their upper four bits; those of EVT 2.1 are the same
 OFF, ON, TIME_HIGH, TRIGGER, OTHERS, CONTINUED = 0x0, 0x1, 0x8, 0xA, 0xE, 0xF

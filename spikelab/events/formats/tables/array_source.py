@@ -11,12 +11,12 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from spikelab.events.files import source
-from spikelab.events.files.column_names import fitting_orders, likely_unit, roles
-from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.npy_stream import FAULTS, NoTable, NpyStream
 from spikelab.events.files.source import Columns, EventSource
 from spikelab.events.files.streams import chosen
+from spikelab.events.formats.column_names import fitting_orders, likely_unit, roles
+from spikelab.events.formats.conversion import converted
+from spikelab.events.formats.tables.npy_stream import FAULTS, NoTable, NpyStream
 
 _SAMPLE = 5000
 """How many events are looked at to see what nobody names."""

@@ -14,10 +14,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from spikelab.events.files import evt3, source
+from spikelab.events.files import source
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.ros_bags import MCAP_MARK, ROS1_MARK, SQLITE_MARK, Bag
-from spikelab.events.files.ros_messages import (
+from spikelab.events.files.source import Columns, EventFormat, EventSource, Frame, Opening, Triggers
+from spikelab.events.files.streams import chosen
+from spikelab.events.formats.prophesee import evt3
+from spikelab.events.formats.ros.ros_bags import MCAP_MARK, ROS1_MARK, SQLITE_MARK, Bag
+from spikelab.events.formats.ros.ros_messages import (
     ARRAYS,
     IMAGES,
     PACKETS,
@@ -28,8 +31,6 @@ from spikelab.events.files.ros_messages import (
     packet,
     sides,
 )
-from spikelab.events.files.source import Columns, EventFormat, EventSource, Frame, Opening, Triggers
-from spikelab.events.files.streams import chosen
 
 Parsed = TypeVar("Parsed")
 

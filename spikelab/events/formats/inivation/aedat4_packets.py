@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spikelab.events.files import aedat
 from spikelab.events.files.errors import Damage, EventFileError
+from spikelab.events.formats.inivation import aedat
 
 if TYPE_CHECKING:
     from flatbuffers.table import Table

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.hdf5_source import FAULTS, first_line
+from spikelab.events.formats.hdf5.hdf5_source import FAULTS, first_line
 
 _PLACE = np.dtype([("length", "<u4"), ("address", "<u8"), ("number", "<u4")])
 _COLLECTION = struct.Struct("<4sB3xQ")

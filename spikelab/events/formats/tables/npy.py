@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from spikelab.events.files.array_source import ArraySource, Place
 from spikelab.events.files.errors import EventFileError
-from spikelab.events.files.npy_stream import MAGIC
 from spikelab.events.files.source import EventFormat
+from spikelab.events.formats.tables.array_source import ArraySource, Place
+from spikelab.events.formats.tables.npy_stream import MAGIC
 
 
 class NpySource(ArraySource):

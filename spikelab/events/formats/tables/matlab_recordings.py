@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikelab.events.files.column_names import roles
+from spikelab.events.formats.column_names import roles
 
 _TAXELS = 100
 _SIDE = 10

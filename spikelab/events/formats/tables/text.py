@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spikelab.events.files import source, text_lines
-from spikelab.events.files.column_names import POWERS
+from spikelab.events.files import source
 from spikelab.events.files.errors import Damage, EventFileError
 from spikelab.events.files.source import HEAD, Columns, EventFormat, EventSource, Opening
-from spikelab.events.files.text_layout import REMEDY, Layout, Unclear, find_layout, is_packed, unpacked_head
+from spikelab.events.formats.column_names import POWERS
+from spikelab.events.formats.tables import text_lines
+from spikelab.events.formats.tables.text_layout import REMEDY, Layout, Unclear, find_layout, is_packed, unpacked_head
 
 _BYTES = 16
 """About as many bytes a line has at least; it bounds how many lines are in memory."""

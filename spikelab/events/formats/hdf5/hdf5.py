@@ -16,11 +16,11 @@ import numpy as np
 
 from spikelab.events.array import EventArray
 from spikelab.events.check import COLUMNS
-from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import EventFileError
-from spikelab.events.files.hdf5_attributes import attribute
-from spikelab.events.files.hdf5_source import Hdf5Source, dataset, fits, size_in, whole_number
 from spikelab.events.files.source import Columns, EventFormat
+from spikelab.events.formats.conversion import converted
+from spikelab.events.formats.hdf5.hdf5_attributes import attribute
+from spikelab.events.formats.hdf5.hdf5_source import Hdf5Source, dataset, fits, size_in, whole_number
 
 MARK, VERSION = "spikelab events", 1
 STEP = 1 << 16

@@ -12,7 +12,8 @@ import numpy as np
 from numba import njit
 
 from spikelab.events.files.errors import EventFileError
-from spikelab.events.files.evt2 import (
+from spikelab.events.files.source import HEAD, Columns, EventFormat
+from spikelab.events.formats.prophesee.evt2 import (
     CONTINUED,
     HIGH,
     OFF,
@@ -25,8 +26,7 @@ from spikelab.events.files.evt2 import (
     find_triggers,
     with_high,
 )
-from spikelab.events.files.prophesee import RawSource, is_raw
-from spikelab.events.files.source import HEAD, Columns, EventFormat
+from spikelab.events.formats.prophesee.prophesee import RawSource, is_raw
 
 _PLACES = {"legacy": 0, "little": 1}
 """Which 32 bits of a word in the file hold its kind."""

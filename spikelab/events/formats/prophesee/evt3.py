@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from spikelab.events.files.prophesee import RawSource, is_raw
 from spikelab.events.files.source import Columns, EventFormat
+from spikelab.events.formats.prophesee.prophesee import RawSource, is_raw
 
 # kinds of words, their upper four bits
 _ROW, _EVENT, _BASE, _MASK_12, _MASK_8 = 0x0, 0x2, 0x3, 0x4, 0x5

@@ -16,10 +16,12 @@ import numpy as np
 
 from spikelab.events.array import EventArray
 from spikelab.events.check import COLUMNS
-from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import EventFileError
-from spikelab.events.files.hdf5 import append, growing, is_ours
-from spikelab.events.files.hdf5_source import (
+from spikelab.events.files.source import Columns, EventFormat, Opening
+from spikelab.events.files.streams import chosen
+from spikelab.events.formats.conversion import converted
+from spikelab.events.formats.hdf5.hdf5 import append, growing, is_ours
+from spikelab.events.formats.hdf5.hdf5_source import (
     FAULTS,
     SIGNATURE,
     Hdf5Source,
@@ -29,8 +31,6 @@ from spikelab.events.files.hdf5_source import (
     size_in,
     whole_number,
 )
-from spikelab.events.files.source import Columns, EventFormat, Opening
-from spikelab.events.files.streams import chosen
 
 DSEC_SIZE = 640, 480
 """Width and height of the cameras of DSEC, whose files do not say it."""

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
-from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import EventFileError
-from spikelab.events.files.hdf5_attributes import numbers, texts
-from spikelab.events.files.hdf5_source import Hdf5Source, dataset, faults_told, fits, sides
 from spikelab.events.files.source import Columns, EventFormat, Triggers
+from spikelab.events.formats.conversion import converted
+from spikelab.events.formats.hdf5.hdf5_attributes import numbers, texts
+from spikelab.events.formats.hdf5.hdf5_source import Hdf5Source, dataset, faults_told, fits, sides
 
 
 class PropheseeHdf5Source(Hdf5Source):

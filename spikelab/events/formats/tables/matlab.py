@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from spikelab.events.files import source
-from spikelab.events.files.column_names import likely_unit
-from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.matlab_recordings import Recording, recordings
 from spikelab.events.files.source import Columns, EventFormat, EventSource
+from spikelab.events.formats.column_names import likely_unit
+from spikelab.events.formats.conversion import converted
+from spikelab.events.formats.tables.matlab_recordings import Recording, recordings
 
 _MARK, _MARK_OF_HDF5 = b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import IO
 
 from spikelab.events.array import EventArray
-from spikelab.events.files.array_source import ArraySource, Place
 from spikelab.events.files.errors import EventFileError
-from spikelab.events.files.npy_stream import FAULTS
 from spikelab.events.files.source import EventFormat, Opening
+from spikelab.events.formats.tables.array_source import ArraySource, Place
+from spikelab.events.formats.tables.npy_stream import FAULTS
 
 _ZIP = b"PK\x03\x04"
 _SUFFIX = ".npy"

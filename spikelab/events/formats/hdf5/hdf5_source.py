@@ -18,8 +18,8 @@ import numpy as np
 
 from spikelab.events.files import source
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.hdf5_attributes import attribute
 from spikelab.events.files.source import Columns, EventSource, Opening
+from spikelab.events.formats.hdf5.hdf5_attributes import attribute
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
-from spikelab.events.files.conversion import converted
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.hdf5_attributes import attribute, numbers
-from spikelab.events.files.hdf5_source import FAULTS, Hdf5Source, dataset, first_line, fits, sides
 from spikelab.events.files.source import Columns, EventFormat, Frame
+from spikelab.events.formats.conversion import converted
+from spikelab.events.formats.hdf5.hdf5_attributes import attribute, numbers
+from spikelab.events.formats.hdf5.hdf5_source import FAULTS, Hdf5Source, dataset, first_line, fits, sides
 
 _NAMES = ("xs", "ys", "ts", "ps")
 

@@ -1,0 +1,1 @@
+"""Event file formats: one file each, in a folder for each family; `spikelab.registry` names them."""

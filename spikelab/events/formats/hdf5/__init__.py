@@ -1,0 +1,1 @@
+"""Layouts of HDF5 files."""

@@ -1,0 +1,1 @@
+"""Formats of iniVation's cameras and programs: jAER, cAER and DV."""

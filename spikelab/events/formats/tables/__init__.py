@@ -1,0 +1,1 @@
+"""Tables of events: text, NumPy, MATLAB and plain records."""
