@@ -35,6 +35,7 @@ TABLES: dict[str, dict[str, str]] = {
         "cifar10_dvs": "spikelab.datasets.cifar10_dvs:CIFAR10DVS",
         "asl_dvs": "spikelab.datasets.asl_dvs:ASLDVS",
         "st_mnist": "spikelab.datasets.st_mnist:STMNIST",
+        "dvs_gesture": "spikelab.datasets.dvs_gesture:DVSGesture",
     },
     "event_formats": {
         "evt3": "spikelab.events.formats.prophesee.evt3:EVT3",
