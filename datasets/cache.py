@@ -78,15 +78,17 @@ class RawSample:
 
     Attributes:
         events: of one window; times in microseconds from the window's start.
-        frame: uint8 ``[H, W]``.
+        frame: uint8 ``[H, W]``, or ``[H, W, 3]`` in colour.
         label: uint8 ``[H, W]``, 255 = ignore.
         conditions: what is special about the sample, such as ``("dark",)``.
+        duration: length of its event window in microseconds, where that differs from sample to sample; else None.
     """
 
     events: EventArray
     frame: np.ndarray
     label: np.ndarray
     conditions: tuple[str, ...] = ()
+    duration: int | None = None
 
 
 def write_atomically(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:

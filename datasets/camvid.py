@@ -27,7 +27,8 @@ from spikelab.datasets.augmentation import Augmentation
 from spikelab.datasets.cache import RawSample, Shard, cache_folder, settings_digest, write_shard
 from spikelab.datasets.camvid_recording import LabelledVideo, find_recording
 from spikelab.datasets.generate import ShardTask, generate_shards
-from spikelab.datasets.segmentation import IGNORE_INDEX, SegmentationDataset
+from spikelab.datasets.segmentation import IGNORE_INDEX
+from spikelab.datasets.segmentation_shards import ShardedSegmentation
 from spikelab.events import EventCamera
 
 CAMVID_TO_DDD17: dict[str, int] = {
@@ -50,7 +51,7 @@ TEST_FRAMES = 30
 VERSION = 1  # raise it with every change of the code that changes a sample
 
 
-class CamVidDriving(SegmentationDataset):
+class CamVidDriving(ShardedSegmentation):
     """The labelled 15 Hz sequence of CamVid with simulated events.
 
     Args:

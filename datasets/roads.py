@@ -15,7 +15,7 @@ from spikelab.datasets.cache import Shard, cache_folder, settings_digest
 from spikelab.datasets.generate import ShardTask, generate_shards
 from spikelab.datasets.roads_render import Lens
 from spikelab.datasets.roads_sample import CONDITIONS, RoadsSettings, compile_renderer, event_camera, make_shard
-from spikelab.datasets.segmentation import SegmentationDataset
+from spikelab.datasets.segmentation_shards import ShardedSegmentation
 
 SPLITS = {"train": 800, "validation": 100, "test": 100}
 """Splits and their default sizes. The scenes of different splits are drawn independently."""
@@ -38,7 +38,7 @@ def roads_key(settings: RoadsSettings) -> str:
     )
 
 
-class Roads(SegmentationDataset):
+class Roads(ShardedSegmentation):
     """Procedural driving scenes.
 
     The samples are rendered when they are first asked for, on all cores, and kept in

@@ -20,6 +20,7 @@ TABLES: dict[str, dict[str, str]] = {
     "datasets": {
         "roads": "spikelab.datasets.roads:Roads",
         "camvid": "spikelab.datasets.camvid:CamVidDriving",
+        "dsec_semantic": "spikelab.datasets.dsec:DsecSemantic",
         "drawn_digits": "spikelab.datasets.drawn_digits:DrawnDigits",
         "mnist": "spikelab.datasets.mnist:MNIST",
         "fashion_mnist": "spikelab.datasets.mnist:FashionMNIST",
@@ -36,6 +37,8 @@ TABLES: dict[str, dict[str, str]] = {
         "asl_dvs": "spikelab.datasets.asl_dvs:ASLDVS",
         "st_mnist": "spikelab.datasets.st_mnist:STMNIST",
         "dvs_gesture": "spikelab.datasets.dvs_gesture:DVSGesture",
+        "shd": "spikelab.datasets.spiking_heidelberg:SHD",
+        "ssc": "spikelab.datasets.spiking_heidelberg:SSC",
     },
     "event_formats": {
         "evt3": "spikelab.events.formats.prophesee.evt3:EVT3",

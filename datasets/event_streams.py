@@ -1,0 +1,86 @@
+"""The events of a recording at any of its moments, from any process."""
+
+from __future__ import annotations
+
+import functools
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from spikelab.events import EventArray
+from spikelab.events.files import EventFile, open_events
+
+
+class EventStream(ABC):
+    """Events that can be read at any time."""
+
+    @abstractmethod
+    def between(self, t_start: int, t_end: int) -> EventArray:
+        """The events with `t_start <= t < t_end` (microseconds)."""
+
+    @property
+    @abstractmethod
+    def begin(self) -> int:
+        """Time of the first event, microseconds."""
+
+    @property
+    @abstractmethod
+    def size(self) -> tuple[int, int]:
+        """Height and width of the sensor, pixels."""
+
+    @abstractmethod
+    def problems(self) -> list[str]:
+        """Reads everything; what is wrong with the file, and what to do."""
+
+
+class StreamOfFile(EventStream):
+    """An event file of any format that has an index of time. It is opened once in each process, when it is first read.
+
+    Args:
+        path: of the file.
+        camera: one of several cameras, where the file has them.
+    """
+
+    def __init__(self, path: Path, camera: str | None = None):
+        self.path, self.camera = path, camera
+        self._file: EventFile | None = None
+        self._process = 0
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_file": None}  # an open file does not travel to another process
+
+    def _opened(self) -> EventFile:
+        # a process that was forked has the parent's file, which two must not read from
+        if self._file is None or self._process != os.getpid():
+            self._file, self._process = open_events(self.path, stream=self.camera), os.getpid()
+        return self._file
+
+    def between(self, t_start: int, t_end: int) -> EventArray:
+        """See `EventStream.between`."""
+        return self._opened().between(t_start, t_end)
+
+    @functools.cached_property
+    def begin(self) -> int:
+        """See `EventStream.begin`."""
+        first = next((part for part in self._opened().chunks() if len(part)), None)
+        return 0 if first is None else int(first.t[0])
+
+    @functools.cached_property
+    def size(self) -> tuple[int, int]:
+        """See `EventStream.size`."""
+        size = self._opened().size
+        if size is None:
+            raise ValueError(f"{self.path} does not say how large the sensor is")
+        return size
+
+    def problems(self) -> list[str]:
+        """See `EventStream.problems`."""
+        try:
+            count = sum(len(part) for part in self._opened().chunks())
+        except (ValueError, OSError, ImportError) as error:
+            return [str(error)]
+        late = self._opened().late_events
+        found = [] if count else [f"{self.path}: holds no events; fetch the file again"]
+        if late:
+            found.append(f"{self.path}: {late} events come late; they are put in their place when they are read")
+        return found
