@@ -30,6 +30,7 @@ TABLES: dict[str, dict[str, str]] = {
         "moving_shapes": "spikelab.datasets.moving_shapes:MovingShapes",
         "action_videos": "spikelab.datasets.action_videos:ActionVideos",
         "atis_alphabet": "spikelab.datasets.atis_alphabet:AtisAlphabet",
+        "spoken_digits": "spikelab.datasets.spoken_digits:SpokenDigits",
         "nmnist": "spikelab.datasets.nmnist:NMNIST",
         "ncaltech101": "spikelab.datasets.ncaltech101:NCaltech101",
         "ncars": "spikelab.datasets.ncars:NCars",

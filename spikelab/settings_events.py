@@ -64,7 +64,7 @@ class DataConvert(EventFileOptions):
 
 @dataclass(frozen=True)
 class DataPlay(EventFileOptions):
-    """Make a video of an event file, or a strip of pictures: ON events blue, OFF events red."""
+    """Make a video of an event file, or a strip of pictures: ON events red, OFF events blue."""
 
     file: str
     """The event file, or the folder for formats that are folders."""

@@ -1,4 +1,4 @@
-"""Events as pictures: ON blue, OFF red, on white or on the camera's own picture."""
+"""Events as pictures: ON red, OFF blue, on white or on the camera's own picture."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelab.events import EventArray
+from spikelab.report.overlay import OFF_COLOUR, ON_COLOUR
 
-ON, OFF, BOTH = (30, 90, 220), (220, 40, 40), (140, 60, 140)
+BOTH = (130, 60, 140)
 
 
 def event_picture(
@@ -27,7 +28,7 @@ def event_picture(
     places = events.y.astype(np.int64) * events.width + events.x
     on = np.bincount(places[events.p == 1], minlength=shape[0] * shape[1]).reshape(shape)
     off = np.bincount(places[events.p == 0], minlength=shape[0] * shape[1]).reshape(shape)
-    colour = np.where((on > off)[..., None], ON, np.where((off > on)[..., None], OFF, BOTH))
+    colour = np.where((on > off)[..., None], ON_COLOUR, np.where((off > on)[..., None], OFF_COLOUR, BOTH))
     # one event shows clearly already
     strength = np.where(on + off > 0, np.clip(0.5 + 0.5 * (on + off) / full, 0.0, 1.0), 0.0)[..., None]
     picture = np.full((*shape, 3), 255.0) if background is None else _in_colour(background)

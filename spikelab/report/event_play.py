@@ -118,7 +118,7 @@ def _strip(file: EventFile, settings: DataPlay, target: Path) -> int:
             axis.imshow(picture)
             axis.set_title(f"{(begin - first) / 1000:.1f} ms, {count:,} events", fontsize=9)
     name = file.path.name
-    figure.suptitle(f"{name}: {settings.window:g} ms a picture, ON blue, OFF red", fontsize=10)
+    figure.suptitle(f"{name}: {settings.window:g} ms a picture, ON red, OFF blue", fontsize=10)
     figure.savefig(target, dpi=110)
     return number
 
