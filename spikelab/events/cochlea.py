@@ -144,7 +144,7 @@ def _smooth(waves, keep):
 @njit(cache=True, nogil=True)
 def _fire(drive, keep, pause):
     """Leaky integrate-and-fire neurons of threshold 1, one for each row; channels and samples of their spikes."""
-    channels, samples = [np.int64(0)], [np.int64(0)]  # a first entry tells the type; it is left out at the end
+    channels, samples = [0], [0]  # a first entry tells the type; it is left out at the end
     for channel in range(drive.shape[0]):
         membrane, waiting = 0.0, 0
         for n in range(drive.shape[1]):
