@@ -89,6 +89,11 @@ class AtisAlphabet(EventRecordings):
         self.labels = np.array([self.class_names.index(characters[place]) for place in self._places], np.int64)
         self._read: dict[int, EventArray] = {}
 
+    @staticmethod
+    def recognises(folder: Path) -> bool:
+        """Whether a folder holds such recordings and their labels."""
+        return (folder / "labels.json").is_file() and any(folder.glob("*.mat"))
+
     def recording(self, index: int) -> EventArray:
         """See `EventRecordings.recording`."""
         place = self._places[index]

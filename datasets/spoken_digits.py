@@ -125,6 +125,16 @@ class SpokenDigits(SpikeTrains):
         self.speakers = [word.speaker for word in self._words]
         self._heard: dict[int, EventArray] = {}
 
+    @staticmethod
+    def recognises(folder: Path) -> bool:
+        """Whether a folder holds such recordings, as files or in an archive."""
+        try:
+            return bool(_words(folder))
+        except FileNotFoundError:
+            return False
+        except ValueError:  # such files, and something is wrong with them
+            return True
+
     def recording(self, index: int) -> EventArray:
         """See `EventRecordings.recording`: the spikes of the cochlea, from the beginning of the sound."""
         if index not in self._heard:

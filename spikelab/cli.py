@@ -40,12 +40,14 @@ class Command:
         run: "module:function" that takes the settings and returns the figures for `--json`.
         show: "module:function" that turns those figures into the text for the terminal.
         writes_json: Whether `run` writes the `--json` file itself, in a form of its own.
+        bare: The option that a first word without `--` stands for, where there is one.
     """
 
     settings: type
     run: str
     show: str
     writes_json: bool = False
+    bare: str = ""
 
     @property
     def summary(self) -> str:
@@ -80,8 +82,8 @@ COMMANDS = {
     "whatwhen": Command(
         settings_simulation.WhatWhen, "spikelab.report.what_and_when:whatwhen", "spikelab.report.what_and_when:shown"
     ),
-    "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data"),
-    "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data"),
+    "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data", bare="name"),
+    "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data", bare="name"),
     "data info": Command(
         settings_events.DataInfo, "spikelab.report.event_files:info", "spikelab.report.event_files:shown"
     ),
@@ -224,6 +226,8 @@ def _parse(name: str, command: Command, words: list[str]) -> Any:
 
     # Attribute docstrings become the help. A settings file may hold values only, never the name of a class to build.
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True, instantiate_subclass_spec_in_any=False)
+    if command.bare and words and not words[0].startswith("-"):
+        words = [f"--{command.bare}", *words]
     words = [_renamed(_underscored(word), command) for word in words]
     _check_repeated(command.settings, words)
     words = _with_lists(command.settings, _files_first(words))

@@ -331,7 +331,10 @@ class DataMake:
 
 @dataclass(frozen=True)
 class DataCheck(DataMake):
-    """Read every sample of a data set and report its sizes, its classes and anything that is wrong with it."""
+    """Read every sample of a data set and report its sizes, its classes and anything that is wrong with it.
+
+    `spikelab data check FOLDER` finds out which data set a folder holds.
+    """
 
 
 @dataclass(frozen=True)

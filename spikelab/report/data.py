@@ -3,14 +3,20 @@
 import inspect
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from spikelab import registry
 from spikelab.learn.build import build_dataset
+from spikelab.report.data_folder import check_folder
 from spikelab.settings import DataCheck, DataMake
 from spikelab.video.errors import VideoError
+
+_SHOWN = 3
+"""Absent classes that are told one by one."""
 
 
 def make(settings: DataMake) -> dict[str, Any]:
@@ -65,6 +71,8 @@ def _options(settings: DataMake) -> dict[str, Any]:
 def check(settings: DataCheck) -> dict[str, Any]:
     """Read every sample of each split.
 
+    A folder in place of a name is recognised by what is in it: see `spikelab.report.data_folder.check_folder`.
+
     Returns:
         As `make`, and for each split the size of its pictures, the share of labelled pixels (or of samples, where each
         has one label) of each class, how many samples each condition has, the mean number of events where there are
@@ -76,6 +84,8 @@ def check(settings: DataCheck) -> dict[str, Any]:
         CacheFileError: If a cached file is damaged.
         ValueError: If there is no such data set, option or split.
     """
+    if settings.name not in registry.names("datasets") and Path(settings.name).expanduser().exists():
+        return check_folder(Path(settings.name).expanduser(), settings, _survey)
     figures = make(settings)
     failed = figures.pop("failed", {})
     for split in settings.splits:
@@ -92,7 +102,7 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
     problems: list[str] = []
     events = 0.0
     first: Mapping[str, Any] | None = None
-    for index in range(len(dataset)):
+    for index in tqdm(range(len(dataset)), f"check {dataset.split}", leave=False, disable=None):
         try:
             sample = dataset[index]
         except VideoError as error:
@@ -112,17 +122,30 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
         raise VideoError("\n".join([f"no sample of {dataset.split} can be read", *failed.values()]))
     shares = counts / counts.sum().clamp(min=1)
     labelled = "pixel" if first["label"].dim() else "sample"
-    problems += [
-        f"no {labelled} of class {name!r}" for name, count in zip(dataset.class_names, counts, strict=True) if not count
-    ]
+    absent = [name for name, count in zip(dataset.class_names, counts, strict=True) if not count]
+    if len(absent) > _SHOWN:
+        problems.append(f"no {labelled} of {len(absent)} of {len(counts)} classes: {', '.join(absent)}")
+    else:
+        problems += [f"no {labelled} of class {name!r}" for name in absent]
     figures = {
-        "size": list(first["label"].shape or first["image"].shape[-2:]),
+        "size": _size(first),
         "labelled": labelled,
         "classes": {name: float(share) for name, share in zip(dataset.class_names, shares, strict=True)},
         "conditions": dict(conditions),
         "problems": problems,
     }
-    return figures | ({"events_per_sample": events / len(dataset)} if "events" in first else {})
+    counted = "events" in first and getattr(dataset, "values", "counts") == "counts"
+    return figures | ({"events_per_sample": events / len(dataset)} if counted else {})
+
+
+def _size(sample: Mapping[str, Any]) -> list[int]:
+    """Height and width of what a sample shows, or the number of its channels."""
+    if sample["label"].dim():
+        return list(sample["label"].shape)
+    if "image" in sample:
+        return list(sample["image"].shape[-2:])
+    events = sample["events"]
+    return list(events.shape[-2:] if events.dim() > 2 else events.shape[-1:])
 
 
 def _faults(sample: Mapping[str, Any], first: Mapping[str, Any], dataset: Any) -> list[str]:

@@ -84,11 +84,15 @@ def files(figures: Figures) -> str:
 
 def data(figures: Figures) -> str:
     """Sizes, classes and conditions of the splits of a data set."""
+    if "recordings" in figures:
+        from spikelab.report.data_folder import shown
+
+        return shown(figures)
     splits: Figures = figures["splits"]
     text = [f"{figures['name']}: {figures['folder']}" if figures.get("folder") else figures["name"]]
     text += [figures["origin"]] if "origin" in figures else []
     rows: list[list[object]] = [["samples", *(split["samples"] for split in splits.values())]]
-    first = next(iter(splits.values()))
+    first = next(iter(splits.values()), {})
     if "classes" in first:
         rows.append(["size", *("x".join(map(str, split["size"])) for split in splits.values())])
         if "events_per_sample" in first:

@@ -1,0 +1,100 @@
+"""`spikelab data check FOLDER`: what is in a folder, and what is wrong with it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from spikelab.cli import main
+from spikelab.events import EventArray
+from spikelab.events.files import write_events
+
+
+def recording(seed=0, count=500):
+    rng = np.random.default_rng(seed)
+    t = np.sort(rng.integers(0, 90_000, count))
+    return EventArray(rng.integers(0, 32, count), rng.integers(0, 32, count), t, rng.integers(0, 2, count), 32, 32)
+
+
+@pytest.fixture
+def alphabet(tmp_path):
+    scipy = pytest.importorskip("scipy.io")
+    cells = np.empty((1, 6), object)
+    for place in range(6):
+        events = recording(place)
+        cells[0, place] = {"x": events.x + 1, "y": events.y + 1, "p": events.p * 2.0 - 1, "ts": events.t}
+    scipy.savemat(tmp_path / "letters.mat", {"ROI": cells})
+    (tmp_path / "labels.json").write_text(json.dumps(["A", "B"] * 3))
+    return tmp_path
+
+
+def test_a_known_data_set(alphabet, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    assert main(["data", "check", str(alphabet), "--json", str(report)]) == 0
+    printed = capsys.readouterr().out
+    assert "atis_alphabet" in printed
+    assert "no problem found" in printed
+    figures = json.loads(report.read_text())["figures"]
+    assert figures["name"] == "atis_alphabet"
+    assert {split: part["samples"] for split, part in figures["splits"].items()} == {
+        "train": 32, "validation": 2, "test": 2,
+    }  # fmt: skip
+    assert figures["splits"]["test"]["classes"] == {"A": 0.5, "B": 0.5}
+
+
+def test_the_options_of_the_data_set_are_taken(alphabet, capsys):
+    assert main(["data", "check", str(alphabet), "--options.repeats", "2", "--splits", "train"]) == 0
+    assert "4" in capsys.readouterr().out
+
+
+def test_a_fault_is_named(alphabet, capsys):
+    (alphabet / "labels.json").write_text(json.dumps(["A", "B"]))
+    assert main(["data", "check", str(alphabet)]) == 1
+    assert "has 2 labels, and 6 recordings are in letters.mat" in capsys.readouterr().out
+
+
+def test_classes_that_a_split_lacks(alphabet, capsys):
+    (alphabet / "labels.json").write_text(json.dumps(["A", "B", "A", "B", "A", "C"]))
+    assert main(["data", "check", str(alphabet)]) == 0
+    assert "test: no sample of class 'C'" in capsys.readouterr().out
+
+
+def test_a_folder_of_recordings(tmp_path, capsys):
+    for number in range(3):
+        (tmp_path / f"{number}").mkdir()
+        write_events(tmp_path / f"{number}" / "events.h5", recording(number))
+    (tmp_path / "README").write_text("three recordings")
+    assert main(["data", "check", str(tmp_path)]) == 0
+    assert "3 of hdf5; 1,500 events" in capsys.readouterr().out
+    damaged = tmp_path / "1" / "events.h5"
+    damaged.write_bytes(damaged.read_bytes()[:3000])
+    assert main(["data", "check", str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert "2 of hdf5; 1,000 events" in printed
+    assert f"cannot be read: {damaged}" in printed
+
+
+def test_a_single_file(tmp_path, capsys):
+    write_events(tmp_path / "events.npz", recording(), format="npz")
+    assert main(["data", "check", str(tmp_path / "events.npz")]) == 0
+    assert "1 of npz; 500 events" in capsys.readouterr().out
+
+
+def test_folders_without_anything(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("nothing of the kind\n")
+    assert main(["data", "check", str(tmp_path)]) == 1
+    assert "none of the data sets that can be recognised, and holds no file of events" in capsys.readouterr().err
+    assert main(["data", "check", str(tmp_path / "gone")]) == 1
+    assert "gone" in capsys.readouterr().err
+
+
+def test_files_of_several_data_sets_alike(tmp_path, capsys):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"")
+    assert main(["data", "check", str(tmp_path)]) == 1
+    assert "say which: spikelab data check --name" in capsys.readouterr().err
+
+
+def test_a_registered_name_without_its_option(capsys, tmp_path):
+    options = ["--options.train=20", "--splits=train"]
+    assert main(["data", "check", "drawn_digits", *options]) == 0
+    assert "drawn_digits" in capsys.readouterr().out
