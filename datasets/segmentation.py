@@ -39,7 +39,8 @@ class SegmentationSample(TypedDict):
     """One item of a data set; the default collate function of torch stacks it batch first.
 
     Keys:
-        events: float32 ``[T, 2, H, W]``; channel 0 OFF, channel 1 ON events, normalised as this module says.
+        events: float32 ``[T, 2, H, W]``; channel 0 OFF, channel 1 ON events, normalised as this module says. A data set
+            may offer other images of the events, ``[T, C, H, W]``, and says which.
         frame: float32 ``[1, H, W]``, 0 (black) to 1 (white); ``[3, H, W]`` (red, green, blue) where a data set is asked
             for colour.
         label: int64 ``[H, W]``, class numbers or `IGNORE_INDEX`.

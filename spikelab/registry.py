@@ -20,6 +20,7 @@ TABLES: dict[str, dict[str, str]] = {
     "datasets": {
         "roads": "spikelab.datasets.roads:Roads",
         "camvid": "spikelab.datasets.camvid:CamVidDriving",
+        "ddd17": "spikelab.datasets.ddd17:Ddd17",
         "dsec_semantic": "spikelab.datasets.dsec:DsecSemantic",
         "drawn_digits": "spikelab.datasets.drawn_digits:DrawnDigits",
         "mnist": "spikelab.datasets.mnist:MNIST",
