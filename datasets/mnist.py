@@ -103,6 +103,12 @@ class MNIST(Dataset[ImageSample]):
         # In shared memory: processes of a data loader that outlive an epoch see the new number.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
+    @staticmethod
+    def recognises(folder: Path) -> bool:
+        """Whether a folder holds any of the four files; what is in them, they do not say."""
+        names = [name for pair in _FILES.values() for name in pair]
+        return any((folder / name).is_file() or (folder / f"{name}.gz").is_file() for name in names)
+
     def __len__(self) -> int:
         return len(self.images)
 

@@ -92,7 +92,7 @@ def data(figures: Figures) -> str:
     text = [f"{figures['name']}: {figures['folder']}" if figures.get("folder") else figures["name"]]
     text += [figures["origin"]] if "origin" in figures else []
     rows: list[list[object]] = [["samples", *(split["samples"] for split in splits.values())]]
-    first = next(iter(splits.values()), {})
+    first: Figures = next(iter(splits.values()), {})
     if "classes" in first:
         rows.append(["size", *("x".join(map(str, split["size"])) for split in splits.values())])
         if "events_per_sample" in first:

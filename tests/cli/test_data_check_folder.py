@@ -95,6 +95,6 @@ def test_files_of_several_data_sets_alike(tmp_path, capsys):
 
 
 def test_a_registered_name_without_its_option(capsys, tmp_path):
-    options = ["--options.train=20", "--splits=train"]
+    options = ["--options.train=60", "--splits=train"]
     assert main(["data", "check", "drawn_digits", *options]) == 0
     assert "drawn_digits" in capsys.readouterr().out
