@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from spikelab.datasets.opened_once import OpenedOnce
 from spikelab.events import EventArray
 from spikelab.events.files import EventFile, open_events
 
@@ -34,7 +34,7 @@ class EventStream(ABC):
 
 
 class StreamOfFile(EventStream):
-    """An event file of any format that has an index of time. It is opened once in each process, when it is first read.
+    """An event file of any format. It is quick where the format has an index of time.
 
     Args:
         path: of the file.
@@ -42,18 +42,8 @@ class StreamOfFile(EventStream):
     """
 
     def __init__(self, path: Path, camera: str | None = None):
-        self.path, self.camera = path, camera
-        self._file: EventFile | None = None
-        self._process = 0
-
-    def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_file": None}  # an open file does not travel to another process
-
-    def _opened(self) -> EventFile:
-        # a process that was forked has the parent's file, which two must not read from
-        if self._file is None or self._process != os.getpid():
-            self._file, self._process = open_events(self.path, stream=self.camera), os.getpid()
-        return self._file
+        self.path = path
+        self._opened: OpenedOnce[EventFile] = OpenedOnce(functools.partial(open_events, path, stream=camera))
 
     def between(self, t_start: int, t_end: int) -> EventArray:
         """See `EventStream.between`."""

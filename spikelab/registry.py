@@ -22,6 +22,7 @@ TABLES: dict[str, dict[str, str]] = {
         "camvid": "spikelab.datasets.camvid:CamVidDriving",
         "ddd17": "spikelab.datasets.ddd17:Ddd17",
         "dsec_semantic": "spikelab.datasets.dsec:DsecSemantic",
+        "mvsec": "spikelab.datasets.mvsec:Mvsec",
         "drawn_digits": "spikelab.datasets.drawn_digits:DrawnDigits",
         "mnist": "spikelab.datasets.mnist:MNIST",
         "fashion_mnist": "spikelab.datasets.mnist:FashionMNIST",

@@ -211,7 +211,7 @@ class Hdf5Source(EventSource):
     def _blocks(self, first: int) -> Iterator[Columns]:
         count = len(self.datasets[0])
         try:
-            stored = min(count, *(_stored(each) for each in self.datasets))
+            stored = min(count, *(stored_rows(each) for each in self.datasets))
         except FAULTS as error:
             raise Damage(f"the table of what is stored where is damaged: {first_line(error)}", None, count) from None
         for begin in range(first, stored, source.BLOCK):
@@ -260,7 +260,7 @@ class Hdf5Source(EventSource):
             return None
 
 
-def _stored(found: h5py.Dataset) -> int:
+def stored_rows(found: h5py.Dataset) -> int:
     """How many rows are really in the file: HDF5 gives zeros for those that were never written."""
     if not len(found):
         return 0

@@ -14,10 +14,11 @@ import h5py
 import numpy as np
 
 from spikelab.events.files.errors import Damage, EventFileError
+from spikelab.events.files.event_file import LATE
 from spikelab.events.files.source import Columns, EventFormat, Frame
 from spikelab.events.files.streams import chosen
 from spikelab.events.formats.conversion import converted
-from spikelab.events.formats.hdf5.hdf5_source import FAULTS, Hdf5Source, dataset, first_line, fits
+from spikelab.events.formats.hdf5.hdf5_source import FAULTS, Hdf5Source, dataset, first_line, fits, stored_rows
 
 DAVIS346 = 346, 260
 """Width and height of the cameras of MVSEC in pixels, for files without pictures that would tell."""
@@ -43,6 +44,19 @@ class MvsecSource(Hdf5Source):
         """See `Hdf5Source.decode`."""
         x, y, t, p = np.ascontiguousarray(parts[0].T)
         return converted(t, x, y, p, "s")
+
+    def first_at(self, t_start: int) -> int:
+        """See `Hdf5Source.first_at`. There is no index; but rows are in order, but for some that come a little late."""
+        table = self.datasets[0]
+        wanted = (t_start - LATE) / 1e6
+        low, high = 0, stored_rows(table)
+        while low < high:
+            middle = (low + high) // 2
+            if table[middle, 2] < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def frames(self) -> Iterator[Frame]:
         """See `EventSource.frames`.
