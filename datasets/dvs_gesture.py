@@ -118,6 +118,12 @@ class DVSGesture(EventRecordings):
             raise ValueError(f"dvs_gesture: {place.absolute()} leaves no gesture for {split!r} ({self.origin})")
         self.cache = cache_folder("dvs_gesture", cache)
 
+    @staticmethod
+    def recognises(folder: Path) -> bool:
+        """Whether a folder holds such recordings, or the lists of their parts."""
+        names = ("trials_to_train.txt", "trials_to_test.txt", "user*_labels.csv")
+        return any(any(place.glob(name)) for place in (folder, folder / "DvsGesture") for name in names)
+
     def recording(self, index: int) -> EventArray:
         """See `EventRecordings.recording`."""
         number, part = self._places[index]

@@ -99,6 +99,19 @@ class FilesByClass(EventRecordings):
         if not self.files:
             raise ValueError(f"{self.home}: {self.folder.absolute()} leaves no recording for {split!r} ({self.origin})")
 
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        """Whether a folder holds such recordings, unpacked or in an archive."""
+        try:
+            files = recording_files(cls.home, folder, cls.pattern, cls.source)
+        except (FileNotFoundError, ValueError):
+            return False
+        return any(cls._is_one(file) for file in files)
+
+    @classmethod
+    def _is_one(cls, file: RecordingFile) -> bool:
+        return bool(file.folders) and (not cls.class_names or file.folders[-1] in cls.class_names)
+
     def recording(self, index: int) -> EventArray:
         """See `EventRecordings.recording`."""
         events, _ = self.files[index].read(size=(self.height, self.width), format=self.format)
@@ -109,8 +122,9 @@ class FilesByClass(EventRecordings):
     def where_test_is_from(self) -> str:
         """Half a sentence."""
 
+    @classmethod
     @abstractmethod
-    def part_of(self, file: RecordingFile) -> str | None:
+    def part_of(cls, file: RecordingFile) -> str | None:
         """The published part that a file belongs to: ``"train"``, ``"test"``, ``"all"``; None if nothing says."""
 
     @abstractmethod
@@ -160,10 +174,15 @@ class DividedFilesByClass(FilesByClass):
         """Half a sentence."""
         return "training and test recordings as published"
 
-    def part_of(self, file: RecordingFile) -> str | None:
+    @classmethod
+    def part_of(cls, file: RecordingFile) -> str | None:
         """See `FilesByClass.part_of`."""
-        named = [self.part_folders[each.lower()] for each in file.folders[:-1] if each.lower() in self.part_folders]
+        named = [cls.part_folders[each.lower()] for each in file.folders[:-1] if each.lower() in cls.part_folders]
         return named[-1] if named else None
+
+    @classmethod
+    def _is_one(cls, file: RecordingFile) -> bool:
+        return super()._is_one(file) and cls.part_of(file) is not None
 
     def _splits(self, found: Mapping[str, Labelled]) -> dict[str, Labelled]:
         if absent := [part for part in ("train", "test") if part not in found]:
@@ -222,7 +241,8 @@ class UndividedFilesByClass(FilesByClass):
         who = f", {self.usual_is_from}" if usual else ""
         return f"no official split; test is a share of {self.test:g} of each class's recordings, {how}{who}"
 
-    def part_of(self, file: RecordingFile) -> str | None:
+    @classmethod
+    def part_of(cls, file: RecordingFile) -> str | None:
         """See `FilesByClass.part_of`."""
         return "all"
 

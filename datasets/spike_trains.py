@@ -16,8 +16,8 @@ from spikelab.events import EventArray
 class SpikeTrains(EventRecordings, ABC):
     """Spikes of many channels, one class for each recording; `events` of a sample are float32 ``[T, channels]``.
 
-    A subclass sets `class_names` and `labels` (int64 ``[N]``), and gives the `recording` of an index: events of a sensor
-    with one row, whose columns are the channels and whose polarity is 1. Time counts from 0, the beginning of the
+    A subclass sets `class_names` and `labels` (int64 ``[N]``), and gives the `recording` of an index: events of a
+    sensor with one row. Its columns are the channels, and the polarity is 1. Time counts from 0, the beginning of the
     sound, and a recording that ends before the window does is followed by silence.
 
     Args:

@@ -106,6 +106,11 @@ class HeidelbergSpikes(SpikeTrains):
         if not len(self.labels):
             raise ValueError(f"{self.home}: {self.path} leaves no recording for {split!r} ({self.origin})")
 
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        """Whether a folder holds files of this data set, by their names."""
+        return any(folder.glob(f"{cls.home}_*.h5"))
+
     def recording(self, index: int) -> EventArray:
         """See `EventRecordings.recording`."""
         place = int(self._places[index])

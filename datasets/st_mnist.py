@@ -5,8 +5,8 @@ See, Lim, Li, Yao, Cheng, Soh, Tee 2020, "ST-MNIST - The spiking tactile MNIST n
 whom the files do not tell which is which.
 
 Published by the Tee research group (benjamintee.com/stmnist) as an archive, in which there is
-``data_submission/0/LUT0_sample1.mat`` and so on: a matrix of 100 taxels and the time. There is no official split, and
-papers do not agree on one.
+one MATLAB file for each recording in ``data_submission/0`` and so on: a matrix of 100 taxels and the time. There is no
+official split, and papers do not agree on one.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def st_mnist(folder, seed=0, count=10):
             matrix = np.zeros((101, 60))
             matrix[taxel, np.arange(60)] = 2 * p - 1.0
             matrix[100] = t * 1e-6
-            file = f"LUT{digit}_sample{number}.mat"
+            file = f"digit{digit}_{number}.mat"
             scipy.io.savemat(place / file, {"spiketrain": matrix})
             truth["all", str(digit), file] = EventArray(taxel % 10, taxel // 10, t, p, 10, 10)
     return truth
@@ -139,7 +139,7 @@ def st_mnist(folder, seed=0, count=10):
 
 def zipped(folder, place):
     """Puts the folders of a set into one zip each, named after them, as they are published."""
-    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and path != place):
         with zipfile.ZipFile(place / f"{inner.name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(inner.rglob("*")):
                 archive.write(path, path.relative_to(folder))

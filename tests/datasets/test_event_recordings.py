@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from miniature_atis_alphabet import atis_alphabet
 
 from spikelab.datasets.atis_alphabet import AtisAlphabet
 from spikelab.datasets.event_recordings import EventRecordings
@@ -131,19 +132,8 @@ def test_sample_beyond_the_last():
 
 @pytest.fixture
 def alphabet(tmp_path):
-    """A file like that of the alphabet: two passes of two characters, a third of one."""
-    scipy = pytest.importorskip("scipy.io")
-    rng = np.random.default_rng(0)
-    cells = np.empty((1, 5), object)
-    for place in range(5):
-        count = 100 + place
-        cells[0, place] = {
-            "x": rng.integers(1, 33, count).astype(np.uint8), "y": rng.integers(1, 33, count).astype(np.uint8),
-            "p": rng.choice([-1, 1], count).astype(np.int16),
-            "ts": np.sort(rng.integers(0, 90_000, count)).astype(np.int32),
-        }  # fmt: skip
-    scipy.savemat(tmp_path / "letters.mat", {"ROI": cells})
-    (tmp_path / "labels.json").write_text(json.dumps(["B", "A", "B", "A", "A"]))
+    """Two passes of two characters, a third of one."""
+    atis_alphabet(tmp_path)
     return tmp_path
 
 

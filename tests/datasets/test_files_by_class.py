@@ -1,5 +1,6 @@
 """Recordings in folders of classes: what is read is what was written, where splits come from, what is refused."""
 
+import multiprocessing
 import shutil
 
 import numpy as np
@@ -167,3 +168,25 @@ def test_a_damaged_recording_is_named(tmp_path):
     data = registry.load("datasets", "ncars")("test", folder=tmp_path)
     with pytest.raises(EventFileError, match=r"obj_000000_td.dat"):
         [data[index] for index in range(len(data))]
+
+
+def test_forked_processes_read_an_archive_each_at_its_own_place(tmp_path):
+    (tmp_path / "packed").mkdir()
+    nmnist(tmp_path)
+    zipped(tmp_path, tmp_path / "packed")
+    data = registry.load("datasets", "nmnist")("train", folder=tmp_path / "packed")
+    expected = [data.recording(index).t for index in range(len(data))]
+    queue = multiprocessing.get_context("fork").SimpleQueue()
+
+    def read():
+        queue.put([data.recording(index).t for index in range(len(data))])
+
+    processes = [multiprocessing.get_context("fork").Process(target=read) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for _ in processes:
+        for found, right in zip(queue.get(), expected, strict=True):
+            np.testing.assert_array_equal(found, right)
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0

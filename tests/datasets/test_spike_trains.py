@@ -1,5 +1,7 @@
 """Spike trains: time from the beginning of the sound, random changes; SHD and SSC as they are written."""
 
+import multiprocessing
+
 import h5py
 import numpy as np
 import pytest
@@ -187,3 +189,23 @@ def test_a_file_cut_short(tmp_path):
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(EventFileError, match=r"is no HDF5 file, or is cut short .*; unpack or fetch it again"):
         SHD("test", folder=tmp_path)
+
+
+def test_forked_processes_open_the_file_anew(tmp_path):
+    shd(tmp_path)
+    data = SHD("test", folder=tmp_path)
+    expected = [data.recording(index) for index in range(len(data))]
+    queue = multiprocessing.get_context("fork").SimpleQueue()
+
+    def read():
+        queue.put([data.recording(index).x for index in range(len(data))])
+
+    processes = [multiprocessing.get_context("fork").Process(target=read) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for _ in processes:
+        for found, right in zip(queue.get(), expected, strict=True):
+            np.testing.assert_array_equal(found, right.x)
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
