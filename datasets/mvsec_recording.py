@@ -97,7 +97,7 @@ class MvsecRecording(LabelledRecording):
                     if event >= len(table) or abs(float(table[event, 2]) * 1e6 - time) > _CLOSE:
                         return [
                             f"mvsec: {self.path}: picture {number} is said to follow event {event}, which is not "
-                            f"within {_CLOSE} us of it; pictures and events do not belong together. Fetch the file again"
+                            f"within {_CLOSE} us of it; pictures and events are not of one recording: fetch it again"
                         ]
         except ValueError as error:
             return [str(error)]
