@@ -42,6 +42,7 @@ TABLES: dict[str, dict[str, str]] = {
         "dvs_gesture": "spikelab.datasets.dvs_gesture:DVSGesture",
         "shd": "spikelab.datasets.spiking_heidelberg:SHD",
         "ssc": "spikelab.datasets.spiking_heidelberg:SSC",
+        "tonic": "spikelab.datasets.tonic_recordings:TonicRecordings",
     },
     "event_formats": {
         "evt3": "spikelab.events.formats.prophesee.evt3:EVT3",
