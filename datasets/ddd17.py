@@ -80,6 +80,7 @@ class Ddd17(SegmentationDataset):
 
     Attributes:
         form: in which the data are: ``"repacked"``, ``"raw"`` or ``"evsegnet"``.
+        values: ``"counts"`` where events of an item are a voxel grid of them, ``"images"`` for EV-SegNet's.
 
     Raises:
         FileNotFoundError: if the folder is in none of the forms, or a recording or one of its files is missing.
@@ -135,6 +136,7 @@ class Ddd17(SegmentationDataset):
             self._samples = RecordedSegmentation(recordings, split, events)
             size = self._samples.height, self._samples.width
         self.folder, self.representation = root, representation
+        self.values = "counts" if representation == "voxel" else "images"
         augmentation = Augmentation(flip, crop, gain)
         super().__init__(
             split,
@@ -182,6 +184,11 @@ class Ddd17(SegmentationDataset):
         """
         return self._samples.problems()
 
+    @staticmethod
+    def recognises(folder: Path) -> bool:
+        """Whether a folder holds DDD17 in one of the three forms."""
+        return bool(_forms(folder))
+
 
 def recognised_form(root: Path) -> Form:
     """The form of the data in a folder.
@@ -192,13 +199,7 @@ def recognised_form(root: Path) -> Form:
     """
     if not root.is_dir():
         raise FileNotFoundError(f"ddd17: {root}: no such folder; name the one that holds DDD17 with path=")
-    found: list[Form] = []
-    if _folders(root):
-        found.append("repacked")
-    if all((root / name).is_dir() for name in ("images", "labels", "events")):
-        found.append("evsegnet")
-    if raw_recordings(root):
-        found.append("raw")
+    found = _forms(root)
     if len(found) > 1:
         raise ValueError(f"ddd17: {root} holds DDD17 in several forms ({', '.join(found)}); put each in its own folder")
     if not found:
@@ -207,6 +208,19 @@ def recognised_form(root: Path) -> Form:
             "ESS packed it), no images/, labels/ and events/ (as EV-SegNet did), no raw recordings in HDF5"
         )
     return found[0]
+
+
+def _forms(root: Path) -> list[Form]:
+    """All forms that there are signs of in a folder."""
+    found: list[Form] = []
+    if _folders(root):
+        found.append("repacked")
+    parts = [root / kind / part for kind in ("images", "labels", "events") for part in ("train", "test")]
+    if sum(part.is_dir() for part in parts) > 2:
+        found.append("evsegnet")
+    if raw_recordings(root):
+        found.append("raw")
+    return found
 
 
 def _folders(root: Path) -> list[Path]:

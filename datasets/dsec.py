@@ -134,6 +134,13 @@ class DsecSemantic(RecordedSegmentation):
         )
         self.folder = root
 
+    @staticmethod
+    def recognises(folder: Path) -> bool:
+        """Whether a folder holds sequences of DSEC."""
+        marks = ("events/left/events.h5", "events/left/rectify_map.h5", "semantic", "11classes", "19classes")
+        places = (place for found in sequence_folders(folder).values() for place in found)
+        return any((place / mark).exists() for place in places for mark in marks)
+
 
 def sequences_of(split: str, validation: Sequence[str] = ()) -> tuple[str, ...]:
     """Names of the sequences of a split.

@@ -104,6 +104,14 @@ class Mvsec(RecordedSegmentation):
         )
         self.folder = root
 
+    @staticmethod
+    def recognises(folder: Path) -> bool:
+        """Whether a folder holds a recording of MVSEC with labels."""
+        return any(
+            place.with_name(f"{place.name.removesuffix('_data.hdf5')}_labels").is_dir()
+            for place in [*folder.glob("*_data.hdf5"), *folder.glob("*/*_data.hdf5")]
+        )
+
 
 def _recording(root: Path, name: str, camera: str, classes: Sequence[str]) -> MvsecRecording:
     found = sorted([*root.glob(f"{name}_data.hdf5"), *root.glob(f"*/{name}_data.hdf5")])

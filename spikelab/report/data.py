@@ -100,6 +100,7 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
     counts = torch.zeros(len(dataset.class_names), dtype=torch.int64)
     conditions: Counter[str] = Counter()
     problems: list[str] = []
+    counted = getattr(dataset, "values", "counts") == "counts"
     events = 0.0
     first: Mapping[str, Any] | None = None
     for index in tqdm(range(len(dataset)), f"check {dataset.split}", leave=False, disable=None):
@@ -115,7 +116,7 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
         counts += torch.bincount(label[(label >= 0) & (label < len(counts))], minlength=len(counts))
         found = dataset.conditions(index) if hasattr(dataset, "conditions") else ()
         conditions.update([found] if isinstance(found, str) else found)
-        raw = dataset.raw(index).events if hasattr(dataset, "raw") else None
+        raw = dataset.raw(index).events if counted and hasattr(dataset, "raw") else None
         if "events" in sample:
             events += len(raw) if raw is not None else float(sample["events"].sum())
     if first is None:
@@ -134,8 +135,8 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
         "conditions": dict(conditions),
         "problems": problems,
     }
-    counted = "events" in first and getattr(dataset, "values", "counts") == "counts"
-    return figures | ({"events_per_sample": events / len(dataset)} if counted else {})
+    told = counted and "events" in first
+    return figures | ({"events_per_sample": events / len(dataset)} if told else {})
 
 
 def _size(sample: Mapping[str, Any]) -> list[int]:
@@ -159,7 +160,8 @@ def _faults(sample: Mapping[str, Any], first: Mapping[str, Any], dataset: Any) -
     for key in ("frame", "image"):
         if key in sample and (sample[key].min() < 0 or sample[key].max() > 1):
             faults.append(f"{key} goes from {float(sample[key].min())} to {float(sample[key].max())}, not 0 to 1")
-    if "events" in sample and sample["events"].min() < 0:
+    # images of events may be of times, which count from the middle of the window
+    if "events" in sample and getattr(dataset, "values", "counts") != "images" and sample["events"].min() < 0:
         faults.append("events holds negative values")
     label = sample["label"]
     unknown = (label < 0) | (label >= len(dataset.class_names))

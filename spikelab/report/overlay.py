@@ -15,7 +15,9 @@ _MARGIN, _TITLE, _SWATCH = 8, 20, 12
 
 
 def frame_picture(frame: NDArray[np.floating]) -> Picture:
-    """A grey frame [1, H, W] or [H, W], 0 to 1, as a picture."""
+    """A frame, grey [1, H, W] or [H, W] or in colour [3, H, W], 0 to 1, as a picture."""
+    if frame.ndim == 3 and len(frame) == 3:
+        return (np.clip(np.moveaxis(frame, 0, -1), 0, 1) * 255).round().astype(np.uint8)
     grey = np.asarray(frame).reshape(frame.shape[-2:])
     return np.repeat((np.clip(grey, 0, 1) * 255).round().astype(np.uint8)[..., None], 3, axis=2)
 

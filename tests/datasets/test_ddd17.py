@@ -205,6 +205,13 @@ def test_sound_folders_have_no_problems(opened):
         assert opened(form, representation="evsegnet").problems() == []
 
 
+def test_recognised_by_what_is_in_the_folder(forms, tmp_path):
+    assert all(Ddd17.recognises(forms[form]) for form in FORMS)
+    assert not Ddd17.recognises(tmp_path)
+    (tmp_path / "rec1487417411.hdf5").write_bytes(b"")
+    assert not Ddd17.recognises(tmp_path)
+
+
 def test_a_folder_without_ddd17(tmp_path, forms):
     with pytest.raises(FileNotFoundError, match=r"no such folder; name the one that holds DDD17 with path="):
         Ddd17("train", path=tmp_path / "nowhere")
@@ -213,7 +220,7 @@ def test_a_folder_without_ddd17(tmp_path, forms):
         Ddd17("train", path=tmp_path)
     shutil.copytree(forms["repacked"] / "dir5", tmp_path / "dir5")
     for name in ("images", "labels", "events"):
-        (tmp_path / name).mkdir()
+        (tmp_path / name / "train").mkdir(parents=True)
     with pytest.raises(ValueError, match=r"in several forms \(repacked, evsegnet\)"):
         Ddd17("train", path=tmp_path)
 

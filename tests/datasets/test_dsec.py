@@ -381,6 +381,28 @@ def test_labels_that_go_back_in_time(one):
     )
 
 
+def test_recognised_by_what_is_in_the_folder(whole, one, tmp_path):
+    assert DsecSemantic.recognises(whole)
+    assert DsecSemantic.recognises(one)
+    (tmp_path / "empty/zurich_city_00_a").mkdir(parents=True)
+    assert not DsecSemantic.recognises(tmp_path / "empty")
+
+
+@pytest.mark.slow
+def test_cameras_of_their_true_size(tmp_path):
+    """As published: 640 x 480 events whose file does not say so, pictures of 1440 x 1080, labels of 640 x 440."""
+    write(tmp_path, scale=1, labels=2, sequences=(ONE,))
+    with h5py.File(tmp_path / "train" / ONE / "events/left/events.h5", "r+") as file:
+        for name in list(file.attrs):
+            del file.attrs[name]
+    data = opened(tmp_path, first=1, every=1, last_events=50_000)
+    item = data[0]
+    assert item["events"].shape == (5, 2, 440, 640)
+    assert item["frame"].shape == (1, 440, 640)
+    assert item["label"].shape == (440, 640)
+    assert data.problems() == []
+
+
 def test_missing_sequences_and_splits(whole, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"get DSEC from dsec.ifi.uzh.ch"):
         opened(tmp_path / "nowhere")

@@ -100,6 +100,14 @@ def test_loading_in_other_processes(whole):
         assert all(torch.equal(batch[key], item[key]) for key in item)
 
 
+def test_recognised_by_what_is_in_the_folder(whole, broken):
+    assert Mvsec.recognises(whole)
+    shutil.rmtree(broken / LABELS)
+    assert Mvsec.recognises(broken)
+    shutil.rmtree(broken / "outdoor_day1_labels")
+    assert not Mvsec.recognises(broken)
+
+
 def test_splits_must_be_named(whole):
     with pytest.raises(ValueError, match=r"name the recordings of the validation split, such as validation="):
         Mvsec("validation", path=whole, **SPLITS)
