@@ -1,11 +1,12 @@
 """Data sets, one a file.
 
 `spikelab.datasets.roads` makes procedural driving scenes, `spikelab.datasets.camvid` reads real driving video with
-labels and simulates its events. Both give the samples that `spikelab.datasets.segmentation` describes.
-`spikelab.datasets.mnist` reads MNIST and data sets in its format. `spikelab.datasets.moving_shapes` makes compressed
-clips, `spikelab.datasets.action_videos` reads folders of them; their samples are described in
-`spikelab.datasets.video_samples`. Importing this package imports neither torch nor Numba; the names below are loaded
-when they are used.
+labels and simulates its events; `spikelab.datasets.ddd17`, `spikelab.datasets.dsec` and `spikelab.datasets.mvsec` read
+recordings of event cameras with labels from where the user has them. All give the samples that
+`spikelab.datasets.segmentation` describes. `spikelab.datasets.mnist` reads MNIST and data sets in its format.
+`spikelab.datasets.moving_shapes` makes compressed clips, `spikelab.datasets.action_videos` reads folders of them; their
+samples are described in `spikelab.datasets.video_samples`. Importing this package imports neither torch nor Numba; the
+names below are loaded when they are used.
 """
 
 import importlib
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from spikelab.datasets.augmentation import Augmentation
     from spikelab.datasets.cache import CacheFileError
     from spikelab.datasets.camvid import CamVidDriving
+    from spikelab.datasets.ddd17 import DDD17
+    from spikelab.datasets.dsec import DSECSemantic
     from spikelab.datasets.mnist import KMNIST, MNIST, FashionMNIST, NotMNIST
     from spikelab.datasets.moving_shapes import MovingShapes
+    from spikelab.datasets.mvsec import MVSEC
     from spikelab.datasets.roads import Roads
     from spikelab.datasets.segmentation import SegmentationDataset, SegmentationSample
 
@@ -28,8 +32,11 @@ _HOMES = {
     "Augmentation": "augmentation",
     "CacheFileError": "cache",
     "CamVidDriving": "camvid",
+    "DDD17": "ddd17",
+    "DSECSemantic": "dsec",
     "FashionMNIST": "mnist",
     "MovingShapes": "moving_shapes",
+    "MVSEC": "mvsec",
     "NotMNIST": "mnist",
     "Roads": "roads",
     "SegmentationDataset": "segmentation",
@@ -37,12 +44,15 @@ _HOMES = {
 }
 
 __all__ = [
+    "DDD17",
     "KMNIST",
     "MNIST",
+    "MVSEC",
     "ActionVideos",
     "Augmentation",
     "CacheFileError",
     "CamVidDriving",
+    "DSECSemantic",
     "FashionMNIST",
     "MovingShapes",
     "NotMNIST",

@@ -53,7 +53,7 @@ TRAIN_FOLDERS, TEST_FOLDERS = ("dir0", "dir3", "dir4", "dir6", "dir7"), ("dir1",
 _VALIDATION = {"repacked": ("dir3",), "raw": ("rec1487593224",), "evsegnet": ("rec1487593224",)}
 
 
-class Ddd17(SegmentationDataset):
+class DDD17(SegmentationDataset):
     """DDD17 with labels of six classes.
 
     Args:

@@ -50,7 +50,7 @@ def write(folder: str | Path, form: Form = "repacked", *, scale: int = 4, labels
     Args:
         folder: must be empty or not exist.
         form: ``"repacked"``, ``"raw"`` or ``"evsegnet"``; for one seed all show the same recordings.
-        scale: sides of the camera are divided by it; 1 gives those of DDD17 (and takes minutes).
+        scale: sides of the camera are divided by it; 1 gives those of DDD17 (half a minute to make).
         labels: of a recording, 20 a second.
         seed: of the streets.
 

@@ -52,7 +52,7 @@ _CLASSES = {
 }  # fmt: skip
 
 
-class DsecSemantic(RecordedSegmentation):
+class DSECSemantic(RecordedSegmentation):
     """DSEC with semantic labels.
 
     Args:

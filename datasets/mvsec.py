@@ -25,7 +25,7 @@ from spikelab.datasets.segmentation_recordings import RecordedSegmentation
 SPLITS = ("train", "validation", "test")
 
 
-class Mvsec(RecordedSegmentation):
+class MVSEC(RecordedSegmentation):
     """MVSEC with labels of one's own. Which recordings make a split must be said: no literature does.
 
     Args:

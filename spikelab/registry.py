@@ -20,9 +20,9 @@ TABLES: dict[str, dict[str, str]] = {
     "datasets": {
         "roads": "spikelab.datasets.roads:Roads",
         "camvid": "spikelab.datasets.camvid:CamVidDriving",
-        "ddd17": "spikelab.datasets.ddd17:Ddd17",
-        "dsec_semantic": "spikelab.datasets.dsec:DsecSemantic",
-        "mvsec": "spikelab.datasets.mvsec:Mvsec",
+        "ddd17": "spikelab.datasets.ddd17:DDD17",
+        "dsec_semantic": "spikelab.datasets.dsec:DSECSemantic",
+        "mvsec": "spikelab.datasets.mvsec:MVSEC",
         "drawn_digits": "spikelab.datasets.drawn_digits:DrawnDigits",
         "mnist": "spikelab.datasets.mnist:MNIST",
         "fashion_mnist": "spikelab.datasets.mnist:FashionMNIST",

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from spikelab.datasets.ddd17 import TEST, TEST_FOLDERS, TRAIN, TRAIN_FOLDERS, Ddd17
+from spikelab.datasets.ddd17 import DDD17, TEST, TEST_FOLDERS, TRAIN, TRAIN_FOLDERS
 from spikelab.datasets.ddd17_miniature import RECORDINGS, write
 from spikelab.events import evsegnet_channels, voxel_grid
 from spikelab.events.files import read_events
@@ -32,7 +32,7 @@ def forms(tmp_path_factory):
 @pytest.fixture
 def opened(forms):
     def opened(form, split="train", **options):
-        return Ddd17(split, path=forms[form], cache=forms["cache"], progress=False, **options)
+        return DDD17(split, path=forms[form], cache=forms["cache"], progress=False, **options)
 
     return opened
 
@@ -178,9 +178,9 @@ def test_a_raw_recording_is_packed_once(forms, tmp_path, monkeypatch):
     from spikelab.datasets import ddd17_raw
 
     options = {"path": forms["raw"], "cache": tmp_path, "progress": False}
-    first = Ddd17("test", **options)
+    first = DDD17("test", **options)
     monkeypatch.setattr(ddd17_raw, "_repack", lambda *_: pytest.fail("packed again"))
-    assert same(Ddd17("test", **options)[0], first[0])
+    assert same(DDD17("test", **options)[0], first[0])
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")]
     (folder,) = (tmp_path / "datasets").iterdir()
     assert len(list((folder / TEST[0] / "imgs").iterdir())) == 3  # of five pictures, those with a label
@@ -195,9 +195,9 @@ def test_an_interrupted_packing_leaves_nothing(forms, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(ddd17_raw, "_write_events", full)
         with pytest.raises(OSError, match="No space left"):
-            Ddd17("test", path=forms["raw"], cache=tmp_path, progress=False)
+            DDD17("test", path=forms["raw"], cache=tmp_path, progress=False)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(Ddd17("test", path=forms["raw"], cache=tmp_path, progress=False)) == 3
+    assert len(DDD17("test", path=forms["raw"], cache=tmp_path, progress=False)) == 3
 
 
 def test_sound_folders_have_no_problems(opened):
@@ -206,23 +206,23 @@ def test_sound_folders_have_no_problems(opened):
 
 
 def test_recognised_by_what_is_in_the_folder(forms, tmp_path):
-    assert all(Ddd17.recognises(forms[form]) for form in FORMS)
-    assert not Ddd17.recognises(tmp_path)
+    assert all(DDD17.recognises(forms[form]) for form in FORMS)
+    assert not DDD17.recognises(tmp_path)
     (tmp_path / "rec1487417411.hdf5").write_bytes(b"")
-    assert not Ddd17.recognises(tmp_path)
+    assert not DDD17.recognises(tmp_path)
 
 
 def test_a_folder_without_ddd17(tmp_path, forms):
     with pytest.raises(FileNotFoundError, match=r"no such folder; name the one that holds DDD17 with path="):
-        Ddd17("train", path=tmp_path / "nowhere")
+        DDD17("train", path=tmp_path / "nowhere")
     (tmp_path / "other.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n and no more")
     with pytest.raises(FileNotFoundError, match=r"none of the known forms: no folders dir0, dir1"):
-        Ddd17("train", path=tmp_path)
+        DDD17("train", path=tmp_path)
     shutil.copytree(forms["repacked"] / "dir5", tmp_path / "dir5")
     for name in ("images", "labels", "events"):
         (tmp_path / name / "train").mkdir(parents=True)
     with pytest.raises(ValueError, match=r"in several forms \(repacked, evsegnet\)"):
-        Ddd17("train", path=tmp_path)
+        DDD17("train", path=tmp_path)
 
 
 CASES: list = []
@@ -370,7 +370,7 @@ def test_faults_are_told(form, change, message, forms, tmp_path):
     change(folder)
     told = []
     try:
-        data = Ddd17("test", path=folder, representation="evsegnet", cache=tmp_path, progress=False)
+        data = DDD17("test", path=folder, representation="evsegnet", cache=tmp_path, progress=False)
         told = data.problems()
     except (ValueError, FileNotFoundError) as error:
         told = [str(error)]
@@ -382,7 +382,7 @@ def test_pictures_named_as_ess_has_some_of_them(forms, tmp_path, opened):
     shutil.copytree(forms["repacked"], tmp_path / "copy")
     for path in (tmp_path / "copy/dir1/imgs").iterdir():
         path.rename(path.with_name(f"{int(path.stem.removeprefix('img_')):010d}.png"))
-    data = Ddd17("test", path=tmp_path / "copy")
+    data = DDD17("test", path=tmp_path / "copy")
     assert all(
         same(first, second) for first, second in zip(items(data), items(opened("repacked", "test")), strict=True)
     )

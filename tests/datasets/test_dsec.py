@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from spikelab.datasets.dsec import TEST, TRAIN, DsecSemantic, sequences_of
+from spikelab.datasets.dsec import TEST, TRAIN, DSECSemantic, sequences_of
 from spikelab.datasets.dsec_miniature import PERIOD, write
+from spikelab.datasets.miniature_drive import MiniatureDrive, View
 from spikelab.events import voxel_grid
 from spikelab.events.files import read_events
 
@@ -37,11 +38,11 @@ def one(whole, tmp_path):
 
 
 def opened(folder, split="train", **options):
-    return DsecSemantic(split, path=folder, **{"sequences": [ONE], **WITHIN, **options})
+    return DSECSemantic(split, path=folder, **{"sequences": [ONE], **WITHIN, **options})
 
 
 def test_item(whole):
-    data = DsecSemantic("train", path=whole, **WITHIN)
+    data = DSECSemantic("train", path=whole, **WITHIN)
     item = data[0]
     assert item["events"].shape == (5, 2, 55, 80)
     assert item["frame"].shape == (1, 55, 80)
@@ -50,7 +51,7 @@ def test_item(whole):
     assert item["label"].dtype == torch.int64
     assert item["events"].min() >= 0
     assert 0 <= item["frame"].min() < item["frame"].max() <= 1
-    assert DsecSemantic("train", path=whole, colour=True, **WITHIN)[0]["frame"].shape == (3, 55, 80)
+    assert DSECSemantic("train", path=whole, colour=True, **WITHIN)[0]["frame"].shape == (3, 55, 80)
     assert len(data.class_names) == len(data.palette) == 11
     assert data.window == 50_000
     counts = data.class_counts()
@@ -59,18 +60,18 @@ def test_item(whole):
 
 
 def test_nineteen_classes(whole):
-    eleven, nineteen = (DsecSemantic("test", path=whole, classes=classes, **WITHIN) for classes in (11, 19))
+    eleven, nineteen = (DSECSemantic("test", path=whole, classes=classes, **WITHIN) for classes in (11, 19))
     assert len(nineteen.class_names) == len(nineteen.palette) == 19
     for few, many in (("road", "road"), ("building", "building"), ("person", "person"), ("vehicle", "car")):
         of = eleven[1]["label"] == eleven.class_names.index(few)
         assert torch.equal(of, nineteen[1]["label"] == nineteen.class_names.index(many))
     with pytest.raises(ValueError, match="classes is 12, must be 11 or 19"):
-        DsecSemantic("test", path=whole, classes=12)
+        DSECSemantic("test", path=whole, classes=12)
 
 
 def test_protocol_of_the_literature(whole):
     """Of 8 labels the first 6 are left out, and of the others every second is taken."""
-    splits = {split: DsecSemantic(split, path=whole, **WITHIN) for split in ("train", "validation", "test")}
+    splits = {split: DSECSemantic(split, path=whole, **WITHIN) for split in ("train", "validation", "test")}
     assert {split: len(data) for split, data in splits.items()} == {"train": 7, "validation": 1, "test": 3}
     for data in splits.values():
         for index in range(len(data)):
@@ -80,7 +81,7 @@ def test_protocol_of_the_literature(whole):
     names = {split: [recording.name for recording in data.recordings] for split, data in splits.items()}
     assert names["test"] == list(TEST)
     assert sorted(names["train"] + names["validation"]) == list(TRAIN)
-    assert len(DsecSemantic("train", path=whole, validation=[], **WITHIN)) == 8
+    assert len(DSECSemantic("train", path=whole, validation=[], **WITHIN)) == 8
     assert len(opened(whole, first=0, every=1)) == 8
     assert len(opened(whole, first=1, every=3)) == 3
     assert sequences_of("train") == TRAIN
@@ -128,7 +129,7 @@ def test_fewer_events_than_asked_for(whole):
 
 def test_events_lie_where_the_brightness_of_frames_and_labels_changes(whole):
     """Rectified and aligned, all three show the same edges: shifted against each other they fit less."""
-    data = DsecSemantic("train", path=whole, last_events=None, window=0.01, first=2, every=1)
+    data = DSECSemantic("train", path=whole, last_events=None, window=0.01, first=2, every=1)
     scores = {}
     for down, right in ((0, 0), (0, 4), (0, -4), (4, 0), (-4, 0)):
         total = 0.0
@@ -142,6 +143,35 @@ def test_events_lie_where_the_brightness_of_frames_and_labels_changes(whole):
             total += (np.roll(seen, (down, right), (0, 1))[5:-5, 5:-5] * edges[5:-5, 5:-5]).sum() / max(seen.sum(), 1)
         scores[down, right] = total
     assert max(scores, key=scores.get) == (0, 0)
+
+
+def displacement(picture, truth):
+    """How far a picture is moved against the truth, in pixels, x and y: least squares with the truth's gradient."""
+    down, right = np.gradient(truth)
+    # the last two take up a difference of brightness and contrast
+    terms = np.stack([right, down, truth, np.ones_like(truth)], axis=-1).reshape(-1, 4)
+    return np.linalg.lstsq(terms, (picture - truth).ravel(), rcond=None)[0][:2]
+
+
+def test_frames_are_aligned_within_half_a_pixel(tmp_path):
+    """The miniature's frame camera is turned and has another lens; what the event camera would see is drawn anew."""
+    write(tmp_path, scale=4, labels=3, sequences=(ONE, OTHER))
+    for number, name in enumerate((ONE, OTHER)):
+        data = DSECSemantic("train", path=tmp_path, sequences=[name], last_events=None, first=0, every=1)
+        drive = MiniatureDrive(0, number)
+        view = drive.renderer(View(120, 160, 0.87))
+        gain = drive.gain(drive.renderer(View(270, 360, 0.8, yaw=0.02)))
+        for index in range(3):
+            truth = drive.frame(view, (index - 2) * PERIOD * 1e-6, gain)[:110].astype(float)
+            aligned = data.raw(index).frame.astype(float)
+            inside = (slice(3, -3), slice(3, -3))
+            moved = displacement(aligned[inside], truth[inside])
+            assert np.hypot(*moved) < 0.1
+            for top, left in ((3, 3), (3, 81), (55, 3), (55, 81)):  # the quarters: no rotation is left either
+                quarter = (slice(top, top + 52), slice(left, left + 76))
+                assert np.hypot(*displacement(aligned[quarter], truth[quarter])) < 0.5
+            # one pixel would be seen as one
+            assert displacement(np.roll(aligned, 1, axis=1)[inside], truth[inside])[0] == pytest.approx(-1, abs=0.1)
 
 
 def test_rectified_events_are_closer_than_raw_ones(whole):
@@ -165,7 +195,7 @@ def test_augmentation_changes_training_only(whole):
     for key in ("events", "frame", "label"):
         assert torch.equal(flipped[0][key], plain[0][key].flip(-1))
     assert torch.equal(
-        DsecSemantic("test", **options)[0]["frame"], DsecSemantic("test", path=whole, **WITHIN)[0]["frame"]
+        DSECSemantic("test", **options)[0]["frame"], DSECSemantic("test", path=whole, **WITHIN)[0]["frame"]
     )
     assert opened(whole, crop=(32, 48))[0]["events"].shape == (5, 2, 32, 48)
     with pytest.raises(ValueError, match="larger than the data set's picture"):
@@ -357,7 +387,7 @@ def test_damage_is_told_when_it_is_read_and_found_by_problems(change, message, o
 
 
 def test_a_sound_folder_has_no_problems(whole):
-    assert DsecSemantic("test", path=whole, **WITHIN).problems() == []
+    assert DSECSemantic("test", path=whole, **WITHIN).problems() == []
 
 
 def test_labels_on_another_clock(one):
@@ -382,10 +412,10 @@ def test_labels_that_go_back_in_time(one):
 
 
 def test_recognised_by_what_is_in_the_folder(whole, one, tmp_path):
-    assert DsecSemantic.recognises(whole)
-    assert DsecSemantic.recognises(one)
+    assert DSECSemantic.recognises(whole)
+    assert DSECSemantic.recognises(one)
     (tmp_path / "empty/zurich_city_00_a").mkdir(parents=True)
-    assert not DsecSemantic.recognises(tmp_path / "empty")
+    assert not DSECSemantic.recognises(tmp_path / "empty")
 
 
 @pytest.mark.slow
@@ -410,13 +440,13 @@ def test_missing_sequences_and_splits(whole, tmp_path):
     with pytest.raises(
         FileNotFoundError, match=r"6 of the 7 sequences of train are missing: zurich_city_01_a, .*sequences="
     ):
-        DsecSemantic("train", path=tmp_path)
+        DSECSemantic("train", path=tmp_path)
     with pytest.raises(ValueError, match="split is 'val', must be one of train, validation, test"):
-        DsecSemantic("val", path=whole)
+        DSECSemantic("val", path=whole)
     with pytest.raises(ValueError, match="the validation split has no sequences; name some in validation="):
-        DsecSemantic("validation", path=whole, validation=[])
+        DSECSemantic("validation", path=whole, validation=[])
     with pytest.raises(ValueError, match="'zurich_city_13_a', which is not of the training split"):
-        DsecSemantic("train", path=whole, validation=[OTHER])
+        DSECSemantic("train", path=whole, validation=[OTHER])
     with pytest.raises(ValueError, match="leave no sample when the first 8 of each are left out"):
         opened(whole, first=8)
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from spikelab.datasets.mvsec import Mvsec
+from spikelab.datasets.mvsec import MVSEC
 from spikelab.datasets.mvsec_miniature import write
 from spikelab.events import voxel_grid
 from spikelab.events.files import open_events, read_events
@@ -32,7 +32,7 @@ def broken(whole, tmp_path):
 
 
 def test_item(whole):
-    train, test = (Mvsec(split, path=whole, **SPLITS) for split in ("train", "test"))
+    train, test = (MVSEC(split, path=whole, **SPLITS) for split in ("train", "test"))
     assert len(train) == len(test) == 3
     item = train[2]
     assert item["events"].shape == (5, 2, 65, 86)
@@ -47,7 +47,7 @@ def test_item(whole):
 
 def test_events_picture_and_label_of_one_moment(whole):
     """Straight from the file: labels are numbered as pictures, the second label is of picture 5."""
-    data = Mvsec("train", path=whole, **SPLITS)
+    data = MVSEC("train", path=whole, **SPLITS)
     with h5py.File(whole / DATA) as file:
         camera = file["davis/left"]
         picture, moment = camera["image_raw"][5], round(float(camera["image_raw_ts"][5]) * 1e6)
@@ -74,7 +74,7 @@ def test_any_window_of_the_file_is_found_without_an_index(whole):
 
 
 def test_last_events(whole):
-    data = Mvsec("train", path=whole, last_events=300, **SPLITS)
+    data = MVSEC("train", path=whole, last_events=300, **SPLITS)
     assert len(data.raw(2).events) == 300
     assert data.raw(2).duration > 0
 
@@ -82,16 +82,16 @@ def test_last_events(whole):
 def test_other_classes(whole, broken):
     for path in (broken / LABELS).iterdir():
         Image.fromarray(np.where(np.array(Image.open(path)) == 0, 0, 1).astype(np.uint8)).save(path)
-    data = Mvsec("train", path=broken, class_names=["road", "rest"], **SPLITS)
+    data = MVSEC("train", path=broken, class_names=["road", "rest"], **SPLITS)
     assert data.class_names == ("road", "rest")
     assert data.palette.shape == (2, 3)
     assert (data.class_counts() > 0).all()
     with pytest.raises(ValueError, match=r"00000\d.png: class \d at \d+ pixels; the 2 classes are 0 to 1"):
-        Mvsec("train", path=whole, class_names=["road", "rest"], **SPLITS)[0]
+        MVSEC("train", path=whole, class_names=["road", "rest"], **SPLITS)[0]
 
 
 def test_loading_in_other_processes(whole):
-    data = Mvsec("train", path=whole, **SPLITS)
+    data = MVSEC("train", path=whole, **SPLITS)
     expected = [data[index] for index in range(len(data))]
     context = multiprocessing.get_context("fork")
     for item, batch in zip(
@@ -101,24 +101,24 @@ def test_loading_in_other_processes(whole):
 
 
 def test_recognised_by_what_is_in_the_folder(whole, broken):
-    assert Mvsec.recognises(whole)
+    assert MVSEC.recognises(whole)
     shutil.rmtree(broken / LABELS)
-    assert Mvsec.recognises(broken)
+    assert MVSEC.recognises(broken)
     shutil.rmtree(broken / "outdoor_day1_labels")
-    assert not Mvsec.recognises(broken)
+    assert not MVSEC.recognises(broken)
 
 
 def test_splits_must_be_named(whole):
     with pytest.raises(ValueError, match=r"name the recordings of the validation split, such as validation="):
-        Mvsec("validation", path=whole, **SPLITS)
+        MVSEC("validation", path=whole, **SPLITS)
     with pytest.raises(ValueError, match="outdoor_day1 is named twice; a recording belongs to one split"):
-        Mvsec("test", path=whole, train=["outdoor_day1"], test=["outdoor_day1"])
+        MVSEC("test", path=whole, train=["outdoor_day1"], test=["outdoor_day1"])
     with pytest.raises(ValueError, match="split is 'val'"):
-        Mvsec("val", path=whole, **SPLITS)
+        MVSEC("val", path=whole, **SPLITS)
     with pytest.raises(ValueError, match="camera is 'middle'"):
-        Mvsec("train", path=whole, camera="middle", **SPLITS)
+        MVSEC("train", path=whole, camera="middle", **SPLITS)
     with pytest.raises(FileNotFoundError, match=r"there is no indoor_flying1_data\.hdf5"):
-        Mvsec("train", path=whole, train=["indoor_flying1"])
+        MVSEC("train", path=whole, train=["indoor_flying1"])
 
 
 CASES: list = []
@@ -184,7 +184,7 @@ def test_faults_are_told(change, message, broken):
     """At once, or else by `problems`."""
     change(broken)
     try:
-        told = Mvsec("train", path=broken, **SPLITS).problems()
+        told = MVSEC("train", path=broken, **SPLITS).problems()
     except (ValueError, FileNotFoundError) as error:
         told = [str(error)]
     assert any(re.search(message, text) for text in told), told
