@@ -173,9 +173,10 @@ clips with the weights after the last step. One clip is 0.33 points; with three 
 the clips.
 
 `image` and `motion` see one half only, and chance within what they can see is 10 % (ten motions) and 33 % (three
-colours). `ordinary_stm` has rectifiers in place of spiking neurons, and sums their output over the steps. `one_step`
-has motion and residual against the picture before in place of accumulated ones, `steps_4` the first four P-frames of
-a group of eleven, `decoded` all 24 pictures through the encoder of I-frames. Energy is modelled: counted operations
+colours). `ordinary_stm` has rectifiers in place of spiking neurons, and sums their output over the steps. `neither` is
+without mixer and transformer. `one_step` has motion and residual against the picture before in place of accumulated
+ones, `steps_4` and `steps_1` the first four P-frames and the first one of a group of eleven, `decoded` all 24 pictures
+through the encoder of I-frames. Energy is modelled: counted operations
 times 4.6 pJ (multiply-accumulate) or 0.9 pJ (accumulate), 45 nm, float32, two multiply-accumulates for an update of a
 membrane; without memory, decoding and idle power. Operations are those of a video. CPU seconds were taken beside
 other programs. Single runs are in `compressed_video.json`.
