@@ -336,6 +336,9 @@ class DataCheck(DataMake):
     `spikelab data check FOLDER` finds out which data set a folder holds.
     """
 
+    picture: str | None = None
+    """Draw whether events, frame and label of a sample fit each other, into this .png file."""
+
 
 @dataclass(frozen=True)
 class Info:

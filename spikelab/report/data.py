@@ -10,7 +10,9 @@ import torch
 from tqdm import tqdm
 
 from spikelab import registry
+from spikelab.events.files import EventFileError
 from spikelab.learn.build import build_dataset
+from spikelab.report.alignment import alignment_picture
 from spikelab.report.data_folder import check_folder
 from spikelab.settings import DataCheck, DataMake
 from spikelab.video.errors import VideoError
@@ -71,6 +73,8 @@ def _options(settings: DataMake) -> dict[str, Any]:
 def check(settings: DataCheck) -> dict[str, Any]:
     """Read every sample of each split.
 
+    With `picture`, the sample in the middle of the first split is drawn: whether events, frame and label fit.
+
     A folder in place of a name is recognised by what is in it: see `spikelab.report.data_folder.check_folder`.
 
     Returns:
@@ -84,13 +88,31 @@ def check(settings: DataCheck) -> dict[str, Any]:
         CacheFileError: If a cached file is damaged.
         ValueError: If there is no such data set, option or split.
     """
+    drawn = settings.picture is None
+
+    def survey_and_draw(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
+        nonlocal drawn
+        if not drawn:
+            _draw(dataset, Path(settings.picture or ""))
+            drawn = True
+        return _survey(dataset, failed)
+
     if settings.name not in registry.names("datasets") and Path(settings.name).expanduser().exists():
-        return check_folder(Path(settings.name).expanduser(), settings, _survey)
+        return check_folder(Path(settings.name).expanduser(), settings, survey_and_draw)
     figures = make(settings)
     failed = figures.pop("failed", {})
     for split in settings.splits:
-        figures["splits"][split] |= _survey(build_dataset(settings.name, split, _options(settings)), failed)
+        dataset = build_dataset(settings.name, split, _options(settings))
+        figures["splits"][split] |= survey_and_draw(dataset, failed)
     return figures | ({"failed": failed} if failed else {})
+
+
+def _draw(dataset: Any, path: Path) -> None:
+    if not hasattr(dataset, "palette"):
+        raise ValueError(
+            "picture: is of frames, events and labels of pixels, which this data set has not; leave it out"
+        )
+    alignment_picture(dataset, len(dataset) // 2).save(path)
 
 
 def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
@@ -109,6 +131,9 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
         except VideoError as error:
             failed.setdefault(str(dataset.path(index)), str(error))
             continue
+        except EventFileError as error:
+            failed.setdefault(str(error.path), str(error))
+            continue
         first = sample if first is None else first
         problems += dataset.faults(index) if hasattr(dataset, "faults") else []
         problems += [f"sample {index}: {problem}" for problem in _faults(sample, first, dataset)]
@@ -120,7 +145,7 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
         if "events" in sample:
             events += len(raw) if raw is not None else float(sample["events"].sum())
     if first is None:
-        raise VideoError("\n".join([f"no sample of {dataset.split} can be read", *failed.values()]))
+        raise ValueError("\n".join([f"no sample of {dataset.split} can be read", *failed.values()]))
     shares = counts / counts.sum().clamp(min=1)
     labelled = "pixel" if first["label"].dim() else "sample"
     absent = [name for name, count in zip(dataset.class_names, counts, strict=True) if not count]

@@ -59,6 +59,23 @@ def test_classes_that_a_split_lacks(alphabet, capsys):
     assert "test: no sample of class 'C'" in capsys.readouterr().out
 
 
+def test_a_picture_of_alignment(tmp_path, capsys, alphabet):
+    from PIL import Image
+
+    from spikelab.datasets import ddd17_miniature
+
+    ddd17_miniature.write(tmp_path / "ddd17", scale=5, labels=2)
+    picture = tmp_path / "fit.png"
+    assert main(["data", "check", str(tmp_path / "ddd17"), "--picture", str(picture), "--splits", "test"]) == 0
+    assert "ddd17" in capsys.readouterr().out
+    assert np.asarray(Image.open(picture)).std() > 10
+    (alphabet / "only").mkdir()
+    for name in ("letters.mat", "labels.json"):
+        (alphabet / name).rename(alphabet / "only" / name)
+    assert main(["data", "check", str(alphabet / "only"), "--picture", str(picture)]) == 1
+    assert "picture: is of frames, events and labels of pixels" in capsys.readouterr().out
+
+
 def test_a_folder_of_recordings(tmp_path, capsys):
     for number in range(3):
         (tmp_path / f"{number}").mkdir()
