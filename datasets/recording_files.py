@@ -73,16 +73,20 @@ class RecordingFile:
         if self.archive is None:
             yield self.root / self.place
             return
-        with tempfile.TemporaryDirectory(prefix="spikelab-") as folder:
-            path = Path(folder) / "recording"
-            archive = self.root / self.archive
-            try:
-                # a forked process would move the place in the file for the others as well
-                opened = _opened(archive, archive.stat().st_mtime_ns, os.getpid())
-                path.write_bytes(opened.read(self.member))
-            except _FAULTS as error:
-                raise EventFileError(str(self), f"cannot be unpacked ({error}); fetch the archive again") from error
-            yield path
+        archive = self.root / self.archive
+        try:
+            # a forked process would move the place in the file for the others as well
+            opened = _opened(archive, archive.stat().st_mtime_ns, os.getpid())
+            content = opened.read(self.member)
+        except _FAULTS as error:
+            raise EventFileError(str(self), f"cannot be unpacked ({error}); fetch the archive again") from error
+        descriptor, name = tempfile.mkstemp(prefix="spikelab-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            yield Path(name)
+        finally:
+            os.unlink(name)
 
 
 # the list of what is in an archive may be long; it is read once
