@@ -170,6 +170,19 @@ def test_a_damaged_recording_is_named(tmp_path):
         [data[index] for index in range(len(data))]
 
 
+def test_a_recording_cut_short_is_named(tmp_path):
+    nmnist(tmp_path)
+    path = tmp_path / "Test" / "3" / "00004.bin"
+    path.write_bytes(path.read_bytes()[:203])
+    (tmp_path / "Test" / "1" / "00002.bin").write_bytes(b"")
+    data = registry.load("datasets", "nmnist")("test", folder=tmp_path)
+    places = {file.place: index for index, file in enumerate(data.files)}
+    with pytest.raises(EventFileError, match=r"3/00004.bin: byte 200: the last event is cut short, 3 of its 5 bytes"):
+        data[places["Test/3/00004.bin"]]
+    with pytest.raises(EventFileError, match=r"1/00002.bin: is empty"):
+        data[places["Test/1/00002.bin"]]
+
+
 def test_forked_processes_read_an_archive_each_at_its_own_place(tmp_path):
     (tmp_path / "packed").mkdir()
     nmnist(tmp_path)

@@ -53,9 +53,9 @@ class AtisBinSource(EventSource):
             while len(content := file.read(source.BLOCK * _BYTES)) >= _BYTES:
                 block, overflowed = _decoded(content, overflowed)
                 yield block
-        if rest := len(content):
-            whole = self.path.stat().st_size - rest
-            raise Damage(f"the last event is cut short, {rest} of its {_BYTES} bytes are there", whole)
+        size = self.path.stat().st_size
+        if rest := size % _BYTES:
+            raise Damage(f"the last event is cut short, {rest} of its {_BYTES} bytes are there", size - rest)
 
 
 def _decoded(content: bytes, overflowed: int) -> tuple[Columns, int]:
