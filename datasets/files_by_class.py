@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spikelab.datasets.cache import published_folder
 from spikelab.datasets.event_recordings import EventRecordings, Slicing, Values
-from spikelab.datasets.recording_files import RecordingFile, missing, recording_files
+from spikelab.datasets.recording_files import RecordingFile, find_recordings, missing, recording_files
 from spikelab.datasets.recording_splits import Drawn, check_share, taken_out
 from spikelab.events import EventArray
 
@@ -103,10 +103,9 @@ class FilesByClass(EventRecordings):
     def recognises(cls, folder: Path) -> bool:
         """Whether a folder holds such recordings, unpacked or in an archive."""
         try:
-            files = recording_files(cls.home, folder, cls.pattern, cls.source)
-        except (FileNotFoundError, ValueError):
+            return any(cls._is_one(file) for file in find_recordings(cls.home, folder, cls.pattern))
+        except ValueError:  # an archive that cannot be read may be of anything
             return False
-        return any(cls._is_one(file) for file in files)
 
     @classmethod
     def _is_one(cls, file: RecordingFile) -> bool:

@@ -96,7 +96,7 @@ def _opened(path: Path, changed: int, process: int) -> zipfile.ZipFile:
 
 
 def recording_files(name: str, folder: Path, pattern: str, source: str) -> list[RecordingFile]:
-    """All recordings below a folder, those that are unpacked first, otherwise in the order of their places.
+    """All recordings below a folder, see `find_recordings`.
 
     Args:
         name: of the data set, for messages.
@@ -108,31 +108,54 @@ def recording_files(name: str, folder: Path, pattern: str, source: str) -> list[
         FileNotFoundError: if there is none.
         ValueError: if an archive is damaged.
     """
-    files, archives = [], []
-    for inner, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(each for each in folders if not _hidden(each))
-        below = Path(inner).relative_to(folder)
-        for each in sorted(names):
-            if _hidden(each):
-                continue
-            if fnmatch.fnmatchcase(each, pattern):
-                files.append(RecordingFile(folder, (below / each).as_posix()))
-            elif each.lower().endswith(".zip"):
-                archives.append((below / each).as_posix())
-    nested = ""
-    for archive in archives:
-        for member in _members(name, folder / archive):
-            if any(map(_hidden, PurePosixPath(member).parts)):
-                continue
-            if fnmatch.fnmatchcase(PurePosixPath(member).name, pattern):
-                place = PurePosixPath(archive).with_suffix("") / member
-                files.append(RecordingFile(folder, place.as_posix(), archive, member))
-            elif member.lower().endswith(".zip"):
-                nested = f"; {archive} holds archives in turn ({member}): unpack it once"
+    files = list(find_recordings(name, folder, pattern))
     if not files:
-        what = f"holds no {pattern}, unpacked or in a zip archive{nested}" if folder.is_dir() else "is no folder"
+        what = "is no folder"
+        if folder.is_dir():
+            what = f"holds no {pattern}, unpacked or in a zip archive{_nested(name, folder)}"
         raise FileNotFoundError(missing(name, folder, what, source))
     return files
+
+
+def find_recordings(name: str, folder: Path, pattern: str) -> Iterator[RecordingFile]:
+    """The recordings below a folder, those that are unpacked first, otherwise in the order of their places.
+
+    Args:
+        name: of the data set, for messages.
+        folder: that is searched; none is found where there is no such folder.
+        pattern: of the files' names.
+
+    Raises:
+        ValueError: if an archive is damaged.
+    """
+    for place in _files(folder):
+        if fnmatch.fnmatchcase(place.name, pattern):
+            yield RecordingFile(folder, place.as_posix())
+    for archive in _archives(folder):
+        for member in _members(name, folder / archive):
+            if fnmatch.fnmatchcase(PurePosixPath(member).name, pattern):
+                place = archive.with_suffix("") / member
+                yield RecordingFile(folder, place.as_posix(), archive.as_posix(), member)
+
+
+def _files(folder: Path) -> Iterator[PurePosixPath]:
+    for inner, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(each for each in folders if not _hidden(each))
+        below = PurePosixPath(Path(inner).relative_to(folder).as_posix())
+        yield from (below / each for each in sorted(names) if not _hidden(each))
+
+
+def _archives(folder: Path) -> Iterator[PurePosixPath]:
+    return (place for place in _files(folder) if place.suffix.lower() == ".zip")
+
+
+def _nested(name: str, folder: Path) -> str:
+    """What is said of archives that have to be unpacked before those in them can be read."""
+    for archive in _archives(folder):
+        for member in _members(name, folder / archive):
+            if member.lower().endswith(".zip"):
+                return f"; {archive} holds archives in turn ({member}): unpack it once"
+    return ""
 
 
 def missing(name: str, folder: Path, what: str, source: str) -> str:
@@ -151,6 +174,7 @@ def _hidden(name: str) -> bool:
 def _members(name: str, archive: Path) -> list[str]:
     try:
         with zipfile.ZipFile(archive) as opened:
-            return sorted(each for each in opened.namelist() if not each.endswith("/"))
+            names = sorted(each for each in opened.namelist() if not each.endswith("/"))
     except _FAULTS as error:
         raise ValueError(f"{name}: {archive} cannot be read ({error}); fetch the archive again") from error
+    return [each for each in names if not any(map(_hidden, PurePosixPath(each).parts))]
