@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikelab.datasets.files_by_class import UndividedFilesByClass
+from spikelab.datasets.divided_files import UndividedFilesByClass
 from spikelab.events import EventArray
 from spikelab.events.files import EventFileError
 

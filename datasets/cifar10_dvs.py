@@ -11,7 +11,7 @@ for training, as SpikingJelly's ``split_to_train_test_set(0.9, ...)`` does.
 
 from __future__ import annotations
 
-from spikelab.datasets.files_by_class import UndividedFilesByClass
+from spikelab.datasets.divided_files import UndividedFilesByClass
 
 
 class CIFAR10DVS(UndividedFilesByClass):

@@ -13,7 +13,7 @@ neural networks", ECCV) and other shares.
 
 from __future__ import annotations
 
-from spikelab.datasets.files_by_class import UndividedFilesByClass
+from spikelab.datasets.divided_files import UndividedFilesByClass
 
 
 class NCaltech101(UndividedFilesByClass):

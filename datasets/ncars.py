@@ -5,15 +5,14 @@ object classification", CVPR. An ATIS camera, cut-outs of different sizes up to 
 cars and 7,482 backgrounds to learn from, 4,396 and 4,211 to be judged by.
 
 Published at prophesee.ai/2018/03/13/dataset-n-cars as an archive that holds ``n-cars_train.zip`` and
-``n-cars_test.zip``, in which there is ``n-cars_train/cars/obj_004396_td.dat`` and so on. The files say the size of the
-whole camera.
+``n-cars_test.zip``, in which there is ``n-cars_train/cars/obj_004396_td.dat`` and so on. The files do not say a size.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from spikelab.datasets.files_by_class import DividedFilesByClass
+from spikelab.datasets.divided_files import DividedFilesByClass
 
 
 class NCars(DividedFilesByClass):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from spikelab.datasets.files_by_class import DividedFilesByClass
+from spikelab.datasets.divided_files import DividedFilesByClass
 
 
 class NMNIST(DividedFilesByClass):

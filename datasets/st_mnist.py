@@ -4,14 +4,15 @@ See, Lim, Li, Yao, Cheng, Soh, Tee 2020, "ST-MNIST - The spiking tactile MNIST n
 10 x 10 taxels whose pressure goes up (ON) or down (OFF), about two seconds a digit: 6,953 recordings by 23 people of
 whom the files do not tell which is which.
 
-Published by the Tee research group (benjamintee.com/stmnist) as an archive, in which there is
-one MATLAB file for each recording in ``data_submission/0`` and so on: a matrix of 100 taxels and the time. There is no
-official split, and papers do not agree on one.
+Published at scholarbank.nus.edu.sg/handle/10635/168106 as ``STMNIST dataset NUS Tee Research Group.zip``: one MATLAB
+file for each recording in a folder for each digit, ``data_submission/0`` and so on, with a matrix of 100 taxels and the
+time; a table of the taxels (``LUT``) lies beside. There is no official split, and papers do not agree on one.
 """
 
 from __future__ import annotations
 
-from spikelab.datasets.files_by_class import UndividedFilesByClass
+from spikelab.datasets.divided_files import UndividedFilesByClass
+from spikelab.datasets.recording_files import RecordingFile
 
 
 class STMNIST(UndividedFilesByClass):
@@ -23,10 +24,18 @@ class STMNIST(UndividedFilesByClass):
 
     home = "st_mnist"
     pattern = "*.mat"
-    source = "ST-MNIST is the archive with data_submission/0 to 9, or these folders, of benjamintee.com/stmnist"
+    source = (
+        "ST-MNIST is STMNIST dataset NUS Tee Research Group.zip of scholarbank.nus.edu.sg/handle/10635/168106, or the "
+        "folders 0 to 9 of what is in it"
+    )
     class_names = tuple("0123456789")
     height = width = 10
     usual_window = None
     usual_test, usual_drawn = 0.2, "random"
     usual_is_from = "4:1, which is ours"
     format = "matlab"
+
+    @classmethod
+    def is_recording(cls, file: RecordingFile) -> bool:
+        """See `FilesByClass.is_recording`."""
+        return "LUT" not in file.place

@@ -57,11 +57,11 @@ def ncaltech101(folder, seed=0, count=10):
     return truth
 
 
-NCARS_HEADER = b"% Data file containing CD events\n% Version 2\n% Date 2018-02-22 15:12:55\n% Height 240\n% Width 304\n"
+NCARS_HEADER = b"% Data file containing N9Chronocam7Event2dE events.\n% Version 2\n% Date 2017-10-31 11:29:21\n"
 
 
 def ncars(folder, seed=0, count=10):
-    """Cut-outs of many sizes, whose headers say the size of the camera."""
+    """Cut-outs of many sizes, whose headers do not say any."""
     rng, truth = np.random.default_rng(seed), {}
     for part in ("train", "test"):
         number = 0
@@ -71,7 +71,7 @@ def ncars(folder, seed=0, count=10):
             for _ in range(count if part == "train" else 3):
                 made = events(rng, rng.integers(30, 121), rng.integers(30, 101), 100_000)
                 file = f"obj_{number:06}_td.dat"
-                encode_dat.write(place / file, made, NCARS_HEADER)
+                encode_dat.write(place / file, made, NCARS_HEADER, kind=0x00)
                 truth[part, name, file] = made
                 number += 1
     return truth
@@ -134,6 +134,7 @@ def st_mnist(folder, seed=0, count=10):
             file = f"digit{digit}_{number}.mat"
             scipy.io.savemat(place / file, {"spiketrain": matrix})
             truth["all", str(digit), file] = EventArray(taxel % 10, taxel // 10, t, p, 10, 10)
+    scipy.io.savemat(folder / "data_submission" / "LUT.mat", {"LUT": np.arange(100).reshape(10, 10)})
     return truth
 
 

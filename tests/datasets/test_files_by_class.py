@@ -9,7 +9,7 @@ from miniatures_by_class import BY_CLASS, ncaltech101, ncars, nmnist, zipped
 
 from spikelab import registry
 from spikelab.datasets.recording_splits import taken_out
-from spikelab.events.files import EventFileError
+from spikelab.events.files import EventFileError, open_events
 
 SPLITS = ("train", "validation", "test")
 
@@ -43,7 +43,7 @@ def test_every_recording_of_a_set(name, tmp_path):
         assert f"{len(data[split])} {split}" in data[split].origin
 
 
-@pytest.mark.parametrize("name", ["nmnist", "ncars", "cifar10_dvs", "ncaltech101"])
+@pytest.mark.parametrize("name", ["nmnist", "ncars", "cifar10_dvs", "ncaltech101", "st_mnist"])
 def test_zip_archives_are_read_as_they_are(name, tmp_path):
     for folder in ("unpacked", "packed"):
         (tmp_path / folder).mkdir()
@@ -203,3 +203,33 @@ def test_forked_processes_read_an_archive_each_at_its_own_place(tmp_path):
     for process in processes:
         process.join(60)
         assert process.exitcode == 0
+
+
+@pytest.mark.shared
+def test_every_real_recording_in_its_set(shared, tmp_path):
+    """Samples of published sets, put where the set has them; further files in the same formats are tried, too."""
+    places = {("atis_bin", 34): ("nmnist", "Test/3"), ("dat", 120): ("ncars", "n-cars_test/cars"),
+              ("matlab", 10): ("st_mnist", "data_submission/5")}  # fmt: skip
+    tried = 0
+    for path in sorted(path for end in ("bin", "dat", "mat") for path in (shared / "data").glob(f"*/*.{end}")):
+        try:
+            with open_events(path) as file:
+                events, form = file.read(), file.format
+        except EventFileError:  # several recordings, or none
+            continue
+        for (format, side), (name, place) in places.items():
+            if form != format or max(events.width, events.height) > side:
+                continue
+            folder = tmp_path / name / path.stem
+            BY_CLASS[name](folder, count=2)
+            shutil.copy(path, folder / place / f"real{path.suffix}")
+            options = {"test": 0.999, "drawn": "last"} if name == "st_mnist" else {}
+            data = registry.load("datasets", name)("test", folder=folder, window=None, **options)
+            (index,) = (index for index, file in enumerate(data.files) if file.name.startswith("real"))
+            for column in "xytp":
+                np.testing.assert_array_equal(getattr(data.recording(index), column), getattr(events, column))
+            assert data[index]["events"].sum() == len(events)
+            assert data.class_names[data.labels[index]] == place.split("/")[-1]
+            tried += 1
+    if not tried:
+        pytest.skip(f"no recordings of these sets below {shared}/data")
