@@ -187,7 +187,8 @@ def test_missing_files_and_wrong_options(folder, tmp_path, monkeypatch):
     if beside.is_dir():
         assert MNIST("test").folder == beside
     else:
-        with pytest.raises(FileNotFoundError, match=re.escape(str(beside))):
+        monkeypatch.setenv("SPIKELAB_CACHE", str(tmp_path))
+        with pytest.raises(FileNotFoundError, match=re.escape(f"{tmp_path}/datasets/mnist is no folder")):
             MNIST("test")
 
 
