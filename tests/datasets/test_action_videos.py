@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from refusing_maker import make_or_refuse
 from torch.utils.data import DataLoader
 
 from spikelab.cli import main
@@ -571,12 +572,6 @@ def test_errors_that_are_spared_stop_no_other_task(workers, tmp_path):
     assert [path.exists() for path in paths] == [True, False, True]
     with pytest.raises(VideoError):
         generate.generate_shards(tasks, "test", workers=workers, progress=False)
-
-
-def make_or_refuse(path, start, stop):
-    if start == 1:
-        raise VideoError("1: broken")
-    path.write_text("made")
 
 
 def test_few_videos_start_no_processes(folders, tmp_path, monkeypatch):
