@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.environments import ROOT, NotInstalled, make
+from benchmarks.environments import ROOT, NotInstalled, interpreter, make
 from benchmarks.machine import describe, load_average
 from benchmarks.peer_process import PeerProcess
 from benchmarks.peers import Peer
@@ -245,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.install:
             make(PEER)
-        peer = PeerProcess(PEER, "tonic_worker.py")
+        peer = PeerProcess(interpreter(PEER), "tonic_worker.py")
     except NotInstalled as error:
         print(f"error: {str(error).splitlines()[0]}; or give --install", file=sys.stderr)
         return 1

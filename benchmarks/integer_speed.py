@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -29,50 +28,26 @@ import numpy as np
 from benchmarks.environments import FOLDER, NotInstalled
 from benchmarks.integer_cases import CASES, RATE, IntegerCase
 from benchmarks.machine import describe, load_average
+from benchmarks.peer_process import PeerProcess
 from spikelab.hw.integer import Simulator, simulate
 
 #: Our simulator must be so many times faster.
 FLOOR = 20
 #: Calls of one step each in a turn.
 CALLS = 100
-_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _PEERS = Path(__file__).parent / "peers"
 _PYTHON = FOLDER / "lava" / "bin" / "python"
 
 
-class Lava:
-    """Lava in a process of its own."""
+def start_lava() -> PeerProcess:
+    """Lava in a process of its own.
 
-    def __init__(self) -> None:
-        if not _PYTHON.exists():
-            raise NotInstalled(f"no {_PYTHON}; run 'python -m benchmarks.integer_speed --install' (needs Python 3.10)")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | _THREADS
-        self._process = subprocess.Popen(
-            [str(_PYTHON), str(_PEERS / "lava_worker.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
-
-    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Sends a command and waits for its answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"Lava's process ended with {self._process.wait()} at {do!r}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        """Ends it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=60)
+    Raises:
+        NotInstalled: if its environment has not been made.
+    """
+    if not _PYTHON.exists():
+        raise NotInstalled(f"no {_PYTHON}; run 'python -m benchmarks.integer_speed --install' (needs Python 3.10)")
+    return PeerProcess(_PYTHON, "lava_worker.py", quiet=True)
 
 
 def install(python: str) -> None:
@@ -99,7 +74,7 @@ def _timed(run: Callable[[], object]) -> dict[str, float]:
     return {"wall": time.perf_counter() - start, "cpu": time.process_time() - used}
 
 
-def measure(case: IntegerCase, lava: Lava, rounds: int, folder: Path) -> dict[str, Any]:
+def measure(case: IntegerCase, lava: PeerProcess, rounds: int, folder: Path) -> dict[str, Any]:
     """Compares the spikes of a case, then times it in turns; microseconds for each step."""
     spikes = {"in": case.spikes()}
     graph = case.graph()
@@ -178,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.install:
             install(given.python)
-        lava = Lava()
+        lava = start_lava()
     except NotInstalled as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -8,30 +8,25 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environments import interpreter
-from benchmarks.peers import Peer
-
 _THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class PeerProcess:
-    """Runs ``benchmarks/peers/<worker>`` with the peer's own Python, on one thread.
+    """Runs ``benchmarks/peers/<worker>`` with another Python, on one thread.
 
     Args:
-        peer: whose environment it is.
+        python: that has the library.
         worker: name of the file.
-
-    Raises:
-        NotInstalled: if the environment is missing or out of date.
+        quiet: whether what it writes to standard error is of no interest.
     """
 
-    def __init__(self, peer: Peer, worker: str):
+    def __init__(self, python: Path, worker: str, quiet: bool = False):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | _THREADS
-        path = Path(__file__).parent / "peers" / worker
         self._process = subprocess.Popen(
-            [str(interpreter(peer)), str(path)],
+            [str(python), str(Path(__file__).parent / "peers" / worker)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
             text=True,
             env=environment,
         )

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.environments import ROOT, NotInstalled, make
+from benchmarks.environments import ROOT, NotInstalled, interpreter, make
 from benchmarks.machine import describe, load_average
 from benchmarks.peer_process import PeerProcess
 from benchmarks.peers import Peer
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.install:
             make(PEER)
-        extractor = PeerProcess(PEER, "motion_vector_extractor_worker.py")
+        extractor = PeerProcess(interpreter(PEER), "motion_vector_extractor_worker.py")
     except NotInstalled as error:
         print(f"error: {str(error).splitlines()[0]}; or give --install", file=sys.stderr)
         return 1
