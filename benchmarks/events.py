@@ -161,25 +161,20 @@ def _timed(run: Callable[[], object], repeats: int) -> float:
 def billion(folder: Path, events: int) -> dict[str, Any]:
     """Streams a file of EVT 3.0 with so many events, in a process of its own; its memory before and at its most."""
     path = folder / "billion.raw"
-    height, masks = 720, 100
-    # a line of masks that sets every pixel of a row at once, one row each microsecond
+    # a row of 1,200 neighbours every 12 microseconds: a hundred million events a second
+    rows, height, masks = 2000, 720, 100
     counted = 0
     with open(path, "wb") as file:
         file.write(b"% evt 3.0\n% format EVT3;height=720;width=1280\n% end\n")
-        line = 0
+        first = 0
         while counted < events:
-            words = []
-            for _ in range(2000):
-                words += [
-                    0x8000 | (line >> 12 & 0xFFF),
-                    0x6000 | (line & 0xFFF),
-                    line % height,
-                    0x3000 | line % 2 << 11,
-                ]
-                words += [0x4FFF] * masks
-                line += 1
-            counted += 2000 * masks * 12
-            file.write(np.array(words, "<u2").tobytes())
+            row = np.arange(first, first + rows)
+            time = 12 * row
+            head = [0x8000 | (time >> 12 & 0xFFF), 0x6000 | (time & 0xFFF), row % height, 0x3000 | row % 2 << 11]
+            words = np.concatenate([np.stack(head, 1), np.full((rows, masks), 0x4FFF)], 1)
+            file.write(words.astype("<u2").tobytes())
+            first += rows
+            counted += rows * masks * 12
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.events", "--stream", str(path)],
         stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT,
