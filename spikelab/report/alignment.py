@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from spikelab.report.overlay import Picture, class_picture, events_picture, frame_picture, side_by_side
-
-_FADED = 0.5  # of the frame's contrast, so that events stand out
+from spikelab.report.overlay import class_picture, events_picture, frame_picture, over_frame, side_by_side
 
 
 def alignment_picture(dataset: Any, index: int, scale: int = 2) -> Image.Image:
@@ -26,12 +24,10 @@ def alignment_picture(dataset: Any, index: int, scale: int = 2) -> Image.Image:
     sample = dataset[index]
     frame = frame_picture(sample["frame"].numpy())
     events = events_picture(_counts(sample["events"].numpy()))
-    faded = (255 - (255 - frame.astype(np.float32)) * _FADED) / 255
-    over: Picture = (faded * events).round().astype(np.uint8)
     panels = [
         ("frame", frame),
         ("events: ON red, OFF blue", events),
-        ("events over frame", over),
+        ("events over frame", over_frame(events, frame)),
         ("label over frame", class_picture(sample["label"].numpy(), dataset.palette, frame)),
     ]
     return side_by_side(panels, dataset.class_names, dataset.palette, scale)

@@ -83,7 +83,7 @@ def info(settings: DataInfo) -> dict[str, Any]:
             "about": {key: str(value) for key, value in file.about.items()},
             "late": file.late_events,
             "dropped": file.dropped_events,
-            "resets": file.resets,
+            "resets": file.reset_times,
             "damage": file.damage,
         }
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from spikelab.events import EventArray
+from spikelab.events import EventArray, event_counts
 from spikelab.events.files import EventFile, windows
 from spikelab.report.event_files import opened
-from spikelab.report.event_picture import eight_bits, event_picture
+from spikelab.report.overlay import Picture, events_picture, frame_picture, over_frame
 from spikelab.settings_events import DataPlay
 
 _VIDEOS = (".mp4", ".avi", ".mkv")
@@ -54,7 +54,8 @@ def _video(file: EventFile, settings: DataPlay, target: Path) -> int:
     from spikelab.video.write import Codec, write_video
 
     start, stop = _times(settings)
-    cut = windows(file, round(settings.window * 1000), start, stop)
+    window = round(settings.window * 1000)
+    cut = windows(file, window, start, stop)
     background = _Background(file) if settings.frames else None
 
     first = next(cut, None)
@@ -64,10 +65,23 @@ def _video(file: EventFile, settings: DataPlay, target: Path) -> int:
     def pictures() -> Iterator[npt.NDArray[np.uint8]]:
         for begin, events in tqdm(chain([first], cut), "draw", unit=" pictures", leave=False, disable=None):
             shown = None if background is None else background.at(begin, events)
-            yield _even(event_picture(events, shown))
+            yield _even(_picture(begin, events, window, shown))
 
     codec: Codec = "mpeg4" if target.suffix.lower() == ".avi" else "h264"
     return write_video(target, pictures(), codec=codec, rate=settings.rate)
+
+
+def _picture(begin: int, events: EventArray, window: int, background: Picture | None) -> Picture:
+    """The events of a window, on white or on the camera's own picture."""
+    drawn = events_picture(event_counts(events, 1, begin, begin + window))
+    return drawn if background is None else over_frame(drawn, background)
+
+
+def _shown(image: np.ndarray) -> Picture:
+    """A camera's picture; more than 8 bits are stretched from the darkest to the brightest pixel."""
+    low, high = (0.0, 255.0) if image.dtype == np.uint8 else (float(image.min()), float(image.max()))
+    share = (image - low) / max(high - low, 1)
+    return frame_picture(np.moveaxis(share, -1, 0) if image.ndim == 3 else share)
 
 
 def _even(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -82,11 +96,11 @@ class _Background:
     def __init__(self, file: EventFile):
         self._frames = file.frames()
         self._next = next(self._frames, None)
-        self._shown: npt.NDArray[np.uint8] | None = None
+        self._shown: Picture | None = None
 
-    def at(self, time: int, events: EventArray) -> npt.NDArray[np.uint8] | None:
+    def at(self, time: int, events: EventArray) -> Picture | None:
         while self._next is not None and (self._next.t <= time or self._shown is None):
-            self._shown = eight_bits(self._next.image)
+            self._shown = _shown(self._next.image)
             self._next = next(self._frames, None)
         # pictures of another size were taken by another camera
         fits = self._shown is not None and self._shown.shape[:2] == (events.height, events.width)
@@ -106,7 +120,7 @@ def _strip(file: EventFile, settings: DataPlay, target: Path) -> int:
     drawn = []
     for begin, events in _chosen(file, begins, window):
         shown = None if background is None else background.at(begin, events)
-        drawn.append((begin, len(events), event_picture(events, shown)))
+        drawn.append((begin, len(events), _picture(begin, events, window, shown)))
     columns = min(number, 4)
     rows = -(-number // columns)
     height, width = drawn[0][2].shape[:2]

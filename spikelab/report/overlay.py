@@ -12,6 +12,7 @@ ON_COLOUR, OFF_COLOUR = (200, 30, 30), (30, 60, 200)
 BACKGROUND, INK = (255, 255, 255), (20, 20, 20)
 IGNORED_COLOUR = (0, 0, 0)
 _MARGIN, _TITLE, _SWATCH = 8, 20, 12
+_FADED = 0.5  # of a frame's contrast, under events
 
 
 def frame_picture(frame: NDArray[np.floating]) -> Picture:
@@ -36,6 +37,12 @@ def events_picture(events: NDArray[np.floating]) -> Picture:
         share = np.clip(counts / full, 0, 1)[..., None]
         picture *= 1 - share * (1 - np.array(colour, dtype=np.float32) / 255)
     return picture.round().astype(np.uint8)
+
+
+def over_frame(events: Picture, frame: Picture) -> Picture:
+    """Events as `events_picture` draws them, laid over a frame whose contrast is halved, so that they stand out."""
+    faded = (255 - (255 - frame.astype(np.float32)) * _FADED) / 255
+    return np.asarray((faded * events).round().astype(np.uint8))
 
 
 def class_picture(classes: NDArray[np.integer], palette: Picture, frame: Picture | None = None) -> Picture:

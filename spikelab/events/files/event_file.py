@@ -28,7 +28,7 @@ class EventFile:
     """An open event file. Nothing is read before it is asked for, and never more than a block at a time.
 
     A file may be gone through any number of times. What had to be mended on the way is counted in `late_events`,
-    `dropped_events`, `resets` and `damage`, and told in one warning for each.
+    `dropped_events`, `reset_times` and `damage`, and told in one warning for each.
 
     Args:
         path: of the file.
@@ -46,7 +46,7 @@ class EventFile:
         streams: names of all cameras, topics or recordings in the file, where it may hold several.
         late_events: how many came after newer ones, in the last pass.
         dropped_events: how many lay beyond the sensor, in the last pass.
-        resets: times in microseconds after which the clock was set back, in the last pass.
+        reset_times: in microseconds, after which the clock was set back, in the last pass.
         damage: what was wrong with the bytes, in the last pass; None if nothing was.
 
     Raises:
@@ -77,7 +77,7 @@ class EventFile:
 
     def _begin_pass(self) -> None:
         self.late_events = self.dropped_events = 0
-        self.resets: list[int] = []
+        self.reset_times: list[int] = []
         self.damage: str | None = None
 
     @property
@@ -202,7 +202,7 @@ class EventFile:
                         yield from ordering.finish()
                         pending = pending.taken(slice(ordering.seen - taken, None))
                         behind = reset.before - int(pending.t[0])
-                        self.resets.append(reset.before)
+                        self.reset_times.append(reset.before)
                         ordering.restart(reset.before)
             yield from ordering.finish()
         finally:
@@ -265,8 +265,8 @@ class EventFile:
             self._warn(f"{self.late_events} events came up to {latest} us late and were put in their place")
         if self.dropped_events:
             self._warn(f"{self.dropped_events} events beyond the sensor were left out")
-        if self.resets:
-            self._warn(f"the clock was set back {len(self.resets)} times; time goes on from the event before")
+        if self.reset_times:
+            self._warn(f"the clock was set back {len(self.reset_times)} times; time goes on from the event before")
 
     def _tell_notes(self) -> None:
         for note in self._source.notes:

@@ -5,6 +5,7 @@ DVS128 Gesture is in this form. Samples of motion sensors are passed over.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,11 +99,9 @@ def _room(file: BinaryIO, header: PacketHeader, at: int, size: int) -> int:
             return end - at
         if end < size:
             file.seek(end)
-            try:
+            with contextlib.suppress(Damage):  # then no packet begins there
                 PacketHeader.of(file.read(HEADER_BYTES).ljust(HEADER_BYTES, b"\xff"), end)
                 return end - at
-            except Damage:
-                pass
     return header.number * header.size
 
 

@@ -96,9 +96,7 @@ def decode(words, place, state, t, x, y, p):
             high, wrapped = _with_high(word, high, wrapped)
             if high != before:
                 time = (wrapped << 24) | (high << 12)
-        elif kind == _CONTINUED_4 or kind == _CONTINUED_12 or kind == _TRIGGER or kind == _OTHERS:
-            pass
-        else:
+        elif kind != _CONTINUED_4 and kind != _CONTINUED_12 and kind != _TRIGGER and kind != _OTHERS:
             bad = True
             break
         if time < 0 and count:

@@ -6,6 +6,7 @@ are those of ROS, times of packets those of the camera, in microseconds; parts o
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import struct
 from collections.abc import Callable, Iterator
@@ -66,13 +67,11 @@ class RosSource(EventSource):
         self.pictures = pictures or None
         self.is_packets = topics[self.topic] in PACKETS
         self.about = {"topic": self.topic, "type": topics[self.topic].replace("/msg/", "/")}
-        try:
+        with contextlib.suppress(Damage, MessageError, struct.error):  # reading tells
             for raw in itertools.islice(self.bag.messages(self.topic), 1):
                 height, width = sides(raw, self.bag.is_ros1)
                 if 0 < height <= 65536 and 0 < width <= 65536:
                     self.height, self.width = height, width
-        except (Damage, MessageError, struct.error):
-            pass  # reading tells
 
     def columns(self) -> Iterator[Columns]:
         """See `EventSource.columns`.

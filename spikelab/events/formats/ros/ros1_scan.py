@@ -6,6 +6,8 @@ Source: wiki.ros.org, "Bags/Format/2.0".
 from __future__ import annotations
 
 import bz2
+import collections
+import contextlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,11 +41,8 @@ class Ros1Scan:
 
     def open(self) -> None:
         """Find the topics: the whole file is gone through once."""
-        try:
-            for _ in self.messages([]):
-                pass
-        except Damage:
-            pass  # reading tells
+        with contextlib.suppress(Damage):  # reading tells
+            collections.deque(self.messages([]), maxlen=0)
 
     def messages(self, connections: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
         """Messages of these topics, in the order of the file.
