@@ -1,79 +1,86 @@
 """Data sets, one a file.
 
-`spikelab.datasets.roads` makes procedural driving scenes, `spikelab.datasets.camvid` reads real driving video with
-labels and simulates its events; `spikelab.datasets.ddd17`, `spikelab.datasets.dsec` and `spikelab.datasets.mvsec` read
-recordings of event cameras with labels from where the user has them. All give the samples that
-`spikelab.datasets.segmentation` describes. Sets of recordings with one class each (`spikelab.datasets.nmnist`,
-`spikelab.datasets.dvs_gesture` and others) give the samples of `spikelab.datasets.event_recordings`, or of
-`spikelab.datasets.spike_trains` where there are channels in place of pixels. `spikelab.datasets.mnist` reads MNIST and
-data sets in its format. `spikelab.datasets.moving_shapes` makes compressed clips, `spikelab.datasets.action_videos`
-reads folders of them; their samples are described in `spikelab.datasets.video_samples`. Importing this package imports
-neither torch nor Numba; the names below are loaded when they are used.
+Segmentation with events and frames: `spikelab.datasets.roads` makes procedural driving scenes,
+`spikelab.datasets.camvid` reads real driving video with labels and simulates its events; `spikelab.datasets.ddd17`,
+`spikelab.datasets.dsec` and `spikelab.datasets.mvsec` read recordings of event cameras with labels from where the user
+has them. Their samples are described in `spikelab.datasets.segmentation.samples`.
+
+One class for each recording: `spikelab.datasets.event_recordings` (N-MNIST, DVS Gesture and others) for event cameras,
+`spikelab.datasets.spike_trains` for channels in place of pixels (SHD, spoken digits), `spikelab.datasets.images` for
+still pictures (MNIST and its like), `spikelab.datasets.videos` for compressed clips; each has a module `samples` that
+describes what its data sets give, but the pictures, which are arrays.
+
+Importing this package imports neither torch nor Numba; the names below are loaded when they are used.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spikelab.datasets.action_videos import ActionVideos
-    from spikelab.datasets.asl_dvs import ASLDVS
-    from spikelab.datasets.atis_alphabet import AtisAlphabet
-    from spikelab.datasets.augmentation import Augmentation
     from spikelab.datasets.cache import CacheFileError
-    from spikelab.datasets.camvid import CamVidDriving
-    from spikelab.datasets.cifar10_dvs import CIFAR10DVS
-    from spikelab.datasets.ddd17 import DDD17
-    from spikelab.datasets.dsec import DSECSemantic
-    from spikelab.datasets.dvs_gesture import DVSGesture
-    from spikelab.datasets.event_recordings import EventRecordings
-    from spikelab.datasets.mnist import KMNIST, MNIST, FashionMNIST, NotMNIST
-    from spikelab.datasets.moving_shapes import MovingShapes
-    from spikelab.datasets.mvsec import MVSEC
-    from spikelab.datasets.ncaltech101 import NCaltech101
-    from spikelab.datasets.ncars import NCars
-    from spikelab.datasets.nmnist import NMNIST
-    from spikelab.datasets.roads import Roads
-    from spikelab.datasets.segmentation import SegmentationDataset, SegmentationSample
-    from spikelab.datasets.spike_trains import SpikeTrains
-    from spikelab.datasets.spiking_heidelberg import SHD, SSC
-    from spikelab.datasets.spoken_digits import SpokenDigits
-    from spikelab.datasets.st_mnist import STMNIST
-    from spikelab.datasets.tonic_recordings import TonicRecordings
+    from spikelab.datasets.camvid.dataset import CamVidDriving
+    from spikelab.datasets.ddd17.dataset import DDD17
+    from spikelab.datasets.dsec.semantic import DSECSemantic
+    from spikelab.datasets.event_recordings.asl_dvs import ASLDVS
+    from spikelab.datasets.event_recordings.atis_alphabet import AtisAlphabet
+    from spikelab.datasets.event_recordings.cifar10_dvs import CIFAR10DVS
+    from spikelab.datasets.event_recordings.dvs_gesture import DVSGesture
+    from spikelab.datasets.event_recordings.ncaltech101 import NCaltech101
+    from spikelab.datasets.event_recordings.ncars import NCars
+    from spikelab.datasets.event_recordings.nmnist import NMNIST
+    from spikelab.datasets.event_recordings.samples import EventRecordings
+    from spikelab.datasets.event_recordings.st_mnist import STMNIST
+    from spikelab.datasets.event_recordings.tonic_recordings import TonicRecordings
+    from spikelab.datasets.images.cifar10 import CIFAR10
+    from spikelab.datasets.images.drawn_digits import DrawnDigits
+    from spikelab.datasets.images.mnist import KMNIST, MNIST, FashionMNIST, NotMNIST
+    from spikelab.datasets.mvsec.dataset import MVSEC
+    from spikelab.datasets.roads.dataset import Roads
+    from spikelab.datasets.segmentation.augmentation import Augmentation
+    from spikelab.datasets.segmentation.samples import SegmentationDataset, SegmentationSample
+    from spikelab.datasets.spike_trains.heidelberg import SHD, SSC
+    from spikelab.datasets.spike_trains.samples import SpikeTrains
+    from spikelab.datasets.spike_trains.spoken_digits import SpokenDigits
+    from spikelab.datasets.videos.action_videos import ActionVideos
+    from spikelab.datasets.videos.moving_shapes import MovingShapes
 
 _HOMES = {
-    "KMNIST": "mnist",
-    "MNIST": "mnist",
-    "ActionVideos": "action_videos",
-    "Augmentation": "augmentation",
+    "ASLDVS": "event_recordings.asl_dvs",
+    "CIFAR10": "images.cifar10",
+    "CIFAR10DVS": "event_recordings.cifar10_dvs",
+    "DDD17": "ddd17.dataset",
+    "KMNIST": "images.mnist",
+    "MNIST": "images.mnist",
+    "MVSEC": "mvsec.dataset",
+    "NMNIST": "event_recordings.nmnist",
+    "SHD": "spike_trains.heidelberg",
+    "SSC": "spike_trains.heidelberg",
+    "STMNIST": "event_recordings.st_mnist",
+    "ActionVideos": "videos.action_videos",
+    "AtisAlphabet": "event_recordings.atis_alphabet",
+    "Augmentation": "segmentation.augmentation",
     "CacheFileError": "cache",
-    "CamVidDriving": "camvid",
-    "DDD17": "ddd17",
-    "DSECSemantic": "dsec",
-    "FashionMNIST": "mnist",
-    "MovingShapes": "moving_shapes",
-    "MVSEC": "mvsec",
-    "NotMNIST": "mnist",
-    "Roads": "roads",
-    "SegmentationDataset": "segmentation",
-    "SegmentationSample": "segmentation",
-    "ASLDVS": "asl_dvs",
-    "AtisAlphabet": "atis_alphabet",
-    "CIFAR10DVS": "cifar10_dvs",
-    "DVSGesture": "dvs_gesture",
-    "EventRecordings": "event_recordings",
-    "NCaltech101": "ncaltech101",
-    "NCars": "ncars",
-    "NMNIST": "nmnist",
-    "SHD": "spiking_heidelberg",
-    "SSC": "spiking_heidelberg",
-    "SpikeTrains": "spike_trains",
-    "SpokenDigits": "spoken_digits",
-    "STMNIST": "st_mnist",
-    "TonicRecordings": "tonic_recordings",
+    "CamVidDriving": "camvid.dataset",
+    "DSECSemantic": "dsec.semantic",
+    "DVSGesture": "event_recordings.dvs_gesture",
+    "DrawnDigits": "images.drawn_digits",
+    "EventRecordings": "event_recordings.samples",
+    "FashionMNIST": "images.mnist",
+    "MovingShapes": "videos.moving_shapes",
+    "NCaltech101": "event_recordings.ncaltech101",
+    "NCars": "event_recordings.ncars",
+    "NotMNIST": "images.mnist",
+    "Roads": "roads.dataset",
+    "SegmentationDataset": "segmentation.samples",
+    "SegmentationSample": "segmentation.samples",
+    "SpikeTrains": "spike_trains.samples",
+    "SpokenDigits": "spike_trains.spoken_digits",
+    "TonicRecordings": "event_recordings.tonic_recordings",
 }
 
 __all__ = [
     "ASLDVS",
+    "CIFAR10",
     "CIFAR10DVS",
     "DDD17",
     "KMNIST",
@@ -90,6 +97,7 @@ __all__ = [
     "CamVidDriving",
     "DSECSemantic",
     "DVSGesture",
+    "DrawnDigits",
     "EventRecordings",
     "FashionMNIST",
     "MovingShapes",

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from spikelab.datasets.video_samples import VideoDataset
+from spikelab.datasets.videos.samples import VideoDataset
 from spikelab.learn.build import build_model
 from spikelab.learn.distributed import pick_device
 from spikelab.learn.environment import set_threads

@@ -89,7 +89,7 @@ def predict(settings: Predict) -> dict[str, Any]:
 
 def _own_files(run: TrainedRun, paths: Sequence[str]) -> tuple[str, Any]:
     # only these need PyAV
-    from spikelab.datasets.video_files import files_for
+    from spikelab.datasets.videos.video_files import files_for
 
     classes = run.task.description().get("class_names", [])
     data = run.settings.data

@@ -62,7 +62,7 @@ def test_classes_that_a_split_lacks(alphabet, capsys):
 def test_a_picture_of_alignment(tmp_path, capsys, alphabet):
     from PIL import Image
 
-    from spikelab.datasets import ddd17_miniature
+    from spikelab.datasets.ddd17 import miniature as ddd17_miniature
 
     ddd17_miniature.write(tmp_path / "ddd17", scale=5, labels=2)
     picture = tmp_path / "fit.png"

@@ -14,12 +14,13 @@ from refusing_maker import make_or_refuse
 from torch.utils.data import DataLoader
 
 from spikelab.cli import main
-from spikelab.datasets import generate, kept_videos, video_keeping
-from spikelab.datasets.action_clips import find_clips
-from spikelab.datasets.action_layouts import source_of
-from spikelab.datasets.action_videos import ActionVideos
+from spikelab.datasets import generate
 from spikelab.datasets.cache import CacheFileError
-from spikelab.datasets.video_samples import VideoArrays, choose_groups, read_arrays
+from spikelab.datasets.videos import kept_videos, video_keeping
+from spikelab.datasets.videos.action_clips import find_clips
+from spikelab.datasets.videos.action_layouts import source_of
+from spikelab.datasets.videos.action_videos import ActionVideos
+from spikelab.datasets.videos.samples import VideoArrays, choose_groups, read_arrays
 from spikelab.learn.build import build_dataset
 from spikelab.registry import load
 from spikelab.report import data as data_commands

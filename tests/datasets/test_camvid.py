@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from spikelab.datasets import CacheFileError, CamVidDriving
-from spikelab.datasets.camvid import CAMVID_TO_DDD17, convert_label
+from spikelab.datasets.camvid.dataset import CAMVID_TO_DDD17, convert_label
 
 HEIGHT, WIDTH, FRAMES = 12, 60, 45
 

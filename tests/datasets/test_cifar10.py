@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spikelab.datasets.cifar10 import CIFAR10
+from spikelab.datasets.images.cifar10 import CIFAR10
 
 
 def archive(folder, pictures=6, classes=("bird", "cat"), size=8, broken=None):

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from spikelab.datasets.ddd17 import DDD17, TEST, TEST_FOLDERS, TRAIN, TRAIN_FOLDERS
-from spikelab.datasets.ddd17_miniature import RECORDINGS, write
+from spikelab.datasets.ddd17.dataset import DDD17, TEST, TEST_FOLDERS, TRAIN, TRAIN_FOLDERS
+from spikelab.datasets.ddd17.miniature import RECORDINGS, write
 from spikelab.events import evsegnet_channels, voxel_grid
 from spikelab.events.files import read_events
 
@@ -175,7 +175,7 @@ def test_loading_in_other_processes(start, opened):
 
 
 def test_a_raw_recording_is_packed_once(forms, tmp_path, monkeypatch):
-    from spikelab.datasets import ddd17_raw
+    from spikelab.datasets.ddd17 import raw as ddd17_raw
 
     options = {"path": forms["raw"], "cache": tmp_path, "progress": False}
     first = DDD17("test", **options)
@@ -187,7 +187,7 @@ def test_a_raw_recording_is_packed_once(forms, tmp_path, monkeypatch):
 
 
 def test_an_interrupted_packing_leaves_nothing(forms, tmp_path, monkeypatch):
-    from spikelab.datasets import ddd17_raw
+    from spikelab.datasets.ddd17 import raw as ddd17_raw
 
     def full(*_):
         raise OSError("No space left on device")

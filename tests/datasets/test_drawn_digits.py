@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikelab.datasets.drawn_digits import DrawnDigits
+from spikelab.datasets.images.drawn_digits import DrawnDigits
 
 
 def test_pictures_are_a_function_of_seed_split_and_index():

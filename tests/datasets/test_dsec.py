@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from spikelab.datasets.dsec import TEST, TRAIN, DSECSemantic, sequences_of
-from spikelab.datasets.dsec_miniature import PERIOD, write
-from spikelab.datasets.miniature_drive import MiniatureDrive, View
+from spikelab.datasets.dsec.miniature import PERIOD, write
+from spikelab.datasets.dsec.semantic import TEST, TRAIN, DSECSemantic, sequences_of
+from spikelab.datasets.segmentation.miniature_drive import MiniatureDrive, View
 from spikelab.events import voxel_grid
 from spikelab.events.files import read_events
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from spikelab.datasets.dsec_alignment import CameraPair, read_calibration, sampled
+from spikelab.datasets.dsec.alignment import CameraPair, read_calibration, sampled
 
 FRAME, EVENT = (1080, 1440), (480, 640)
 

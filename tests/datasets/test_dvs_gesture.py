@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from miniature_dvs_gesture import dvs_gesture
 
-import spikelab.datasets.dvs_gesture as module
+import spikelab.datasets.event_recordings.dvs_gesture as module
 from spikelab.datasets.cache import CacheFileError
-from spikelab.datasets.dvs_gesture import DVSGesture
+from spikelab.datasets.event_recordings.dvs_gesture import DVSGesture
 from spikelab.events.files import EventFileError, source
 
 SPLITS = ("train", "validation", "test")

@@ -16,7 +16,7 @@ from miniatures_by_class import BY_CLASS
 from torch.utils.data import ConcatDataset, DataLoader
 
 from spikelab import registry
-from spikelab.datasets.event_recordings import EventRecordings
+from spikelab.datasets.event_recordings.samples import EventRecordings
 from spikelab.learn.build import build_dataset
 from spikelab.models.event_classifier import EventClassifier
 from spikelab.report.data_folder import recognised

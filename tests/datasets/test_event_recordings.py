@@ -7,8 +7,8 @@ import pytest
 import torch
 from miniature_atis_alphabet import atis_alphabet
 
-from spikelab.datasets.atis_alphabet import AtisAlphabet
-from spikelab.datasets.event_recordings import EventRecordings
+from spikelab.datasets.event_recordings.atis_alphabet import AtisAlphabet
+from spikelab.datasets.event_recordings.samples import EventRecordings
 from spikelab.events import EventArray, event_counts
 
 DEFAULTS = {

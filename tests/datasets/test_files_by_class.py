@@ -8,7 +8,7 @@ import pytest
 from miniatures_by_class import BY_CLASS, ncaltech101, ncars, nmnist, zipped
 
 from spikelab import registry
-from spikelab.datasets.recording_splits import taken_out
+from spikelab.datasets.event_recordings.recording_splits import taken_out
 from spikelab.events.files import EventFileError, open_events
 
 SPLITS = ("train", "validation", "test")

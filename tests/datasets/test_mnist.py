@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import spikelab
-from spikelab.datasets.idx_images import read_idx
-from spikelab.datasets.mnist import KMNIST, MNIST, FashionMNIST, NotMNIST
+from spikelab.datasets.images.idx_images import read_idx
+from spikelab.datasets.images.mnist import KMNIST, MNIST, FashionMNIST, NotMNIST
 
 NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

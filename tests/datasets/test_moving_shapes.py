@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from spikelab.datasets import moving_shapes
 from spikelab.datasets.cache import CacheFileError
-from spikelab.datasets.moving_shapes import MovingShapes, MovingShapesSettings, encode_clip, make_pictures
-from spikelab.datasets.moving_shapes_render import COLOURS, CONTOURS, LUMA, MOTIONS, draw_clip, pose, render_clip
-from spikelab.datasets.video_samples import read_arrays
+from spikelab.datasets.videos import moving_shapes
+from spikelab.datasets.videos.moving_shapes import MovingShapes, MovingShapesSettings, encode_clip, make_pictures
+from spikelab.datasets.videos.moving_shapes_render import COLOURS, CONTOURS, LUMA, MOTIONS, draw_clip, pose, render_clip
+from spikelab.datasets.videos.samples import read_arrays
 from spikelab.registry import load
 from spikelab.report import data as data_commands
 from spikelab.settings import DataCheck, DataMake

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from spikelab.datasets.mvsec import MVSEC
-from spikelab.datasets.mvsec_miniature import write
+from spikelab.datasets.mvsec.dataset import MVSEC
+from spikelab.datasets.mvsec.miniature import write
 from spikelab.events import voxel_grid
 from spikelab.events.files import open_events, read_events
 

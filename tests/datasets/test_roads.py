@@ -11,8 +11,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from spikelab.datasets import Roads, roads, roads_sample
-from spikelab.datasets.roads_sample import CONDITIONS, RoadsSettings, make_sample
+from spikelab.datasets import Roads
+from spikelab.datasets.roads import dataset as roads
+from spikelab.datasets.roads import sample as roads_sample
+from spikelab.datasets.roads.sample import CONDITIONS, RoadsSettings, make_sample
 
 SMALL = {"height": 32, "width": 48, "progress": False, "workers": 1}
 
@@ -165,7 +167,7 @@ def test_an_interrupted_run_keeps_what_is_done_and_ends_the_same(tmp_path, monke
 
 GENERATE = """
 import sys
-from spikelab.datasets.roads import Roads
+from spikelab.datasets.roads.dataset import Roads
 
 if __name__ == "__main__":
     Roads("train", **{settings!r}, samples=40, cache=sys.argv[1])

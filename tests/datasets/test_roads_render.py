@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from spikelab.datasets import roads_scene as scene_fields
-from spikelab.datasets.roads_compose import compose
-from spikelab.datasets.roads_render import Lens, Renderer
-from spikelab.datasets.roads_scene import ALONG, FACING, FIELDS, OBJECT, POST, VEHICLE
+from spikelab.datasets.roads import scene as scene_fields
+from spikelab.datasets.roads.compose import compose
+from spikelab.datasets.roads.render import Lens, Renderer
+from spikelab.datasets.roads.scene import ALONG, FACING, FIELDS, OBJECT, POST, VEHICLE
 
 LENS = Lens(height=80, width=120, focal=0.9)
 FOCAL = 0.9 * 120

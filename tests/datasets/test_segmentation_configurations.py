@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from spikelab.cli import main
-from spikelab.datasets import ddd17_miniature, dsec_miniature
+from spikelab.datasets.ddd17 import miniature as ddd17_miniature
+from spikelab.datasets.dsec import miniature as dsec_miniature
 from spikelab.io import settings_file
 from spikelab.learn.build import build_dataset, build_model, options_from_data
 from spikelab.learn.train import train

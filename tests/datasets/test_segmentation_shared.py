@@ -3,9 +3,9 @@
 import pytest
 
 from spikelab.datasets import DDD17, DSECSemantic
-from spikelab.datasets.ddd17 import recognised_form
-from spikelab.datasets.ddd17_raw import raw_recordings
-from spikelab.datasets.dsec_layout import sequence_folders
+from spikelab.datasets.ddd17.dataset import recognised_form
+from spikelab.datasets.ddd17.raw import raw_recordings
+from spikelab.datasets.dsec.layout import sequence_folders
 
 pytestmark = pytest.mark.shared
 

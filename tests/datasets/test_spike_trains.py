@@ -8,8 +8,8 @@ import pytest
 import torch
 from miniature_heidelberg import DIGITS, WORDS, shd, ssc
 
-from spikelab.datasets.spike_trains import SpikeTrains
-from spikelab.datasets.spiking_heidelberg import SHD, SSC
+from spikelab.datasets.spike_trains.heidelberg import SHD, SSC
+from spikelab.datasets.spike_trains.samples import SpikeTrains
 from spikelab.events import EventArray
 from spikelab.events.files import EventFileError
 

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from spikelab.datasets.spoken_digits import SpokenDigits
+from spikelab.datasets.spike_trains.spoken_digits import SpokenDigits
 
 
 def sound(digit, width=2, channels=1, seconds=0.3):

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from spikelab.datasets.tonic_recordings import TonicRecordings
+from spikelab.datasets.event_recordings.tonic_recordings import TonicRecordings
 
 COUNT = 40
 SPLITS = ("train", "validation", "test")

@@ -1,0 +1,1 @@
+"""Recordings of event cameras with one class each; their samples are described in `samples`."""

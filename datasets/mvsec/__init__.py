@@ -1,0 +1,1 @@
+"""MVSEC: recordings of two DAVIS346, with labels of the user's own."""

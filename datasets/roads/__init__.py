@@ -1,0 +1,1 @@
+"""Procedural driving scenes: seen by an event camera and a frame camera, and labelled without error."""

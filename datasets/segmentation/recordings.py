@@ -1,0 +1,147 @@
+"""Samples for segmentation that are cut out of recordings when they are asked for; nothing is prepared or kept.
+
+A data set says where the parts of its recordings are (`LabelledRecording`) and which of them belong to a split; what a
+sample is follows here. The objects hold no open file, so any number of processes may load samples.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+
+import numpy as np
+
+from spikelab.datasets.cache import RawSample
+from spikelab.datasets.segmentation.augmentation import Augmentation
+from spikelab.datasets.segmentation.labelled_recording import EventWindow, LabelledRecording
+from spikelab.datasets.segmentation.samples import SegmentationDataset
+
+
+class RecordedSegmentation(SegmentationDataset):
+    """One sample for each chosen label of some recordings.
+
+    Args:
+        recordings: in order; not empty.
+        split: name of the part of the data set.
+        window: the events of a sample.
+        first: labels left out at the beginning of each recording, whose events are not all there.
+        every: of the labels that follow, every which one is taken: 1 all, 2 the first, third and so on.
+        time_bins: steps of the voxel grid.
+        augmentation: random changes for training; None leaves the samples as they are.
+        seed: of the augmentation.
+
+    Raises:
+        ValueError: if a value is out of range, no label is left, or recordings differ in the size of their labels.
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[LabelledRecording],
+        split: str,
+        window: EventWindow,
+        *,
+        first: int = 0,
+        every: int = 1,
+        time_bins: int = 5,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+    ):
+        if first < 0 or every < 1:
+            raise ValueError(f"of the labels, the first {first} are left out (0 or more) and every {every}. is taken")
+        self.recordings, self.event_window = list(recordings), window
+        self._labels = [range(first, len(recording), every) for recording in self.recordings]
+        self._first = np.cumsum([0, *(len(labels) for labels in self._labels)]).tolist()
+        if not self._first[-1]:
+            raise ValueError(
+                f"{self.recordings[0].folder}: {sum(map(len, self.recordings))} labels in {len(self.recordings)} "
+                f"recordings leave no sample when the first {first} of each are left out"
+            )
+        size = self.recordings[0].label(0).shape
+        super().__init__(
+            split, window.duration, (size[0], size[1]), time_bins=time_bins, augmentation=augmentation, seed=seed
+        )
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    def locate(self, index: int) -> tuple[LabelledRecording, int]:
+        """The recording of a sample, and the number of its label there."""
+        place = self.place(index)
+        which = bisect.bisect_right(self._first, place) - 1
+        return self.recordings[which], self._labels[which][place - self._first[which]]
+
+    def raw(self, index: int) -> RawSample:
+        """See `SegmentationDataset.raw`."""
+        recording, number = self.locate(index)
+        events, duration = self.event_window.of(recording, int(recording.times[number]))
+        label, frame = self.label(index), recording.frame(number)
+        self._fitting(recording, number, label, frame)
+        own = None if self.event_window.last_events is None else duration
+        return RawSample(events, frame, label, (recording.name,), own)
+
+    def conditions(self, index: int) -> tuple[str, ...]:
+        """Name of the recording of a sample: scores are also told by recording."""
+        return (self.locate(index)[0].name,)
+
+    def label(self, index: int) -> np.ndarray:
+        """See `SegmentationDataset.label`.
+
+        Raises:
+            ValueError: if it has another size than the first.
+        """
+        recording, number = self.locate(index)
+        label = recording.label(number)
+        if label.shape != (self.height, self.width):
+            raise ValueError(
+                f"{recording.folder}: label {number} has height and width {label.shape}, the first label of the "
+                f"split has {(self.height, self.width)}"
+            )
+        return label
+
+    def problems(self) -> list[str]:
+        """What is wrong with the files of the split: times, ranges, pairs of labels, frames and events.
+
+        Reads all of them. Each entry names the file and says what to do; none are found in a sound data set.
+        """
+        found = []
+        for recording, labels in zip(self.recordings, self._labels, strict=True):
+            found += recording.problems()
+            back = np.flatnonzero(np.diff(recording.times) <= 0)
+            if back.size:
+                found.append(
+                    f"{recording.folder}: label {back[0] + 1} of {recording.name} is not later than the one before "
+                    f"({recording.times[back[0] + 1]} us after {recording.times[back[0]]} us); the times are damaged"
+                )
+            found += recording.stream.problems() or self._problems_of_windows(recording, labels)
+        for index in range(len(self)):
+            recording, number = self.locate(index)
+            try:
+                self._fitting(recording, number, self.label(index), recording.frame(number))
+            except (ValueError, OSError) as error:
+                found.append(str(error))
+        return list(dict.fromkeys(found))  # what is wrong with a recording shows in each of its samples
+
+    def _fitting(self, recording: LabelledRecording, number: int, label: np.ndarray, frame: np.ndarray) -> None:
+        if frame.shape[:2] != label.shape:
+            raise ValueError(
+                f"{recording.folder}: label {number} of {recording.name} has height and width {label.shape}, its frame "
+                f"{frame.shape[:2]}"
+            )
+
+    def _problems_of_windows(self, recording: LabelledRecording, labels: range) -> list[str]:
+        counts = [len(self.event_window.cut(recording.stream, int(recording.times[number]))) for number in labels]
+        wanted = self.event_window.last_events or 1
+        empty = [number for number, count in zip(labels, counts, strict=True) if not count]
+        lacking = sum(0 < count < wanted for count in counts)
+        found = []
+        if empty:
+            found.append(
+                f"{recording.folder}: no events belong to {len(empty)} labels of {recording.name}, the first at "
+                f"{recording.times[empty[0]]} us; labels and events are on different clocks, or events are missing"
+            )
+        if lacking:
+            found.append(
+                f"{recording.folder}: fewer than last_events = {wanted} events come before {lacking} labels of "
+                f"{recording.name}; leave out more labels at the beginning, or take fewer events"
+            )
+        return found
