@@ -1,5 +1,6 @@
 """Trainable modules: neurons, connections and networks, over sequences [T, B, ...]."""
 
+from spikelab.kernels.sparse.choice import spike_products as spike_products
 from spikelab.nn.checks import NonFiniteError as NonFiniteError
 from spikelab.nn.checks import check_finite as check_finite
 from spikelab.nn.code import delta_code as delta_code

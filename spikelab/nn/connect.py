@@ -1,6 +1,7 @@
 """Connections between neurons, over sequences [T, B, ...].
 
 The stateless ones are torch's own modules with time folded into the batch: one large product instead of T small ones.
+Dense layers and convolutions add only what spikes reach where that is faster on the CPU (`spikelab.kernels.sparse`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from spikelab.kernels.pooling import can_pool, window_mean, window_sum
+from spikelab.kernels.sparse.choice import require_choice
+from spikelab.kernels.sparse.product import convolution, linear
 from spikelab.nn.state import State, Stateful
 
 
@@ -34,10 +37,34 @@ class _OverTime:
         return folded.unflatten(0, x.shape[:2])
 
 
-class Dense(_OverTime, nn.Linear):
-    """All-to-all connection with ``torch.nn.Linear``'s arguments, on [T, B, N]."""
+class _OfSpikes(_OverTime):
+    """A product that may leave out what is zero: "sparse", "dense", or "auto" by the density of what comes in."""
+
+    products = "auto"
+
+    def __init__(self, *arguments: Any, products: str = "auto", **options: Any):
+        super().__init__(*arguments, **options)
+        require_choice(products, type(self).__name__)
+        self.products = products
+
+
+class Dense(_OfSpikes, nn.Linear):
+    """All-to-all connection on [T, B, N].
+
+    Args:
+        *arguments: as of ``torch.nn.Linear``.
+        products: "auto" adds only the weights of active inputs where that is estimated to be faster, "sparse" always
+            where it can, "dense" never. Results differ by rounding. The sparse path cannot be differentiated twice.
+        **options: as of ``torch.nn.Linear``.
+    """
 
     _sample_dimensions = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps x [T, B, N] to [T, B, N']."""
+        if x.dim() != 3:
+            return super().forward(x)
+        return linear(x, self.weight, self.bias, self.products)
 
 
 class Conv1d(_OverTime, nn.Conv1d):
@@ -46,10 +73,23 @@ class Conv1d(_OverTime, nn.Conv1d):
     _sample_dimensions = 2
 
 
-class Conv2d(_OverTime, nn.Conv2d):
-    """Convolution with ``torch.nn.Conv2d``'s arguments, on [T, B, C, H, W]."""
+class Conv2d(_OfSpikes, nn.Conv2d):
+    """Convolution on [T, B, C, H, W].
+
+    Args:
+        *arguments: as of ``torch.nn.Conv2d``.
+        products: as of ``Dense``; with groups, dilation or another padding than zeros they are dense.
+        **options: as of ``torch.nn.Conv2d``.
+    """
 
     _sample_dimensions = 3
+
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        plain = self.groups == 1 and self.dilation == (1, 1) and self.padding_mode == "zeros"
+        if not plain or isinstance(self.padding, str):
+            return super()._conv_forward(x, weight, bias)
+        stride, padding = _pair(self.stride), _pair(self.padding)  # type: ignore[arg-type]
+        return convolution(x, weight, bias, stride, padding, self.products)
 
 
 class AvgPool2d(_OverTime, nn.AvgPool2d):

@@ -1,5 +1,7 @@
 """Networks, connections and codes: scheduling, recurrence, delays and state."""
 
+import weakref
+
 import pytest
 import torch
 
@@ -193,3 +195,84 @@ def test_evaluate_asks_the_network_itself():
     assert network.shapes((3,)) == {"input": (3,), "0_dense": (4,), "1_dropout": (4,), "2_lif": (4,)}
     assert network.training
     assert isinstance(network.runner, Other)
+
+
+def two_recurrent_layers(checkpoint_steps: int = 0) -> nn.Network:
+    torch.manual_seed(3)
+    return nn.Network(
+        {
+            "first_weights": nn.Dense(6, 9), "first": nn.LIF(tau_mem=10e-3, r=20.0), "first_back": nn.Dense(9, 9),
+            "second_weights": nn.Dense(9, 7),
+            "second": nn.LIF(tau_mem=10e-3, r=20.0), "second_back": nn.Dense(7, 7), "readout": nn.Dense(7, 4),
+        },
+        [
+            ("input", "first_weights"), ("first_weights", "first"), ("first", "first_back"), ("first_back", "first"),
+            ("first", "second_weights"), ("second_weights", "second"), ("second", "second_back"),
+            ("second_back", "second"), ("second", "readout"), ("readout", "output"),
+        ],
+        checkpoint_steps=checkpoint_steps,
+    ).double()  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [1, 4, 12, 13, 100])
+def test_checkpoints_change_nothing_but_memory(steps):
+    x = 300 * torch.rand(13, 3, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    x.requires_grad_()
+    found = []
+    for network in (two_recurrent_layers(), two_recurrent_layers(steps)):
+        start = network(x[:2].detach())[1]
+        out, state = network(x, start)
+        loss = out.square().sum() + state["nodes"]["second"]["v"].sum()
+        found.append([out, *torch.autograd.grad(loss, [x, *network.parameters()])])
+        assert out.abs().sum() > 0
+    for value, true in zip(found[1], found[0], strict=True):
+        assert torch.allclose(value, true, rtol=1e-12, atol=1e-12)
+
+
+def test_checkpoints_keep_the_state_of_a_segment_and_not_its_steps():
+    kept = {}
+    for steps in (0, 20):
+        network, sizes = two_recurrent_layers(steps), {}
+
+        def pack(tensor, sizes=sizes):
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            network(torch.rand(400, 3, 6, dtype=torch.float64))
+        kept[steps] = sum(sizes.values())
+    assert kept[20] < kept[0] / 10
+
+
+def test_checkpoints_refuse_what_looks_at_all_of_time():
+    network = nn.Network(
+        {"weights": nn.Dense(3, 4), "norm": nn.BatchNorm1d(4), "neurons": nn.LIF()},
+        [("input", "weights"), ("weights", "norm"), ("norm", "neurons"), ("neurons", "output")],
+        checkpoint_steps=2,
+    )
+    with pytest.raises(ValueError, match="'norm' normalises over all of time, which checkpoint_steps = 2"):
+        network(torch.rand(5, 2, 3))
+    network.eval()
+    assert network(torch.rand(5, 2, 3))[0].shape == (5, 2, 4)
+    with pytest.raises(ValueError, match="checkpoint_steps = -1"):
+        two_recurrent_layers(-1)
+
+
+def test_forward_lets_go_of_what_is_used_up():
+    alive = []
+
+    class Watch(torch.nn.Module):
+        def forward(self, x):
+            alive.append(sum(reference() is not None for reference in given))
+            out = x + 1
+            given.append(weakref.ref(out))
+            return out
+
+    given: list[weakref.ref] = []
+    network = nn.Network.sequential(*(Watch() for _ in range(6)))
+    with torch.no_grad():
+        network(torch.zeros(2, 2, 3))
+        # the one that is read, whatever the depth
+        assert max(alive) == 1
+        outputs, _ = network.run(torch.zeros(2, 2, 3))
+    assert set(outputs) == {"input", *network.nodes}

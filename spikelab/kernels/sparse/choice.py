@@ -1,0 +1,112 @@
+"""Whether a product with spikes is cheaper than the dense one: an estimate from sizes and the measured density.
+
+The constants are nanoseconds on one core of an AMD EPYC with AVX-512 (benchmarks/results/sparse_products.md); what
+matters is their ratio. They are numbers and not measurements of the moment, so that a run can be repeated exactly.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from spikelab.kernels.sparse.convolution import Window
+from spikelab.kernels.sparse.spike_list import can_list
+
+logger = logging.getLogger("spikelab.kernels")
+
+CHOICES = ("auto", "sparse", "dense")
+#: A dense multiplication and addition; one of a sparse linear layer; one weight laid out for it.
+_DENSE, _LINEAR, _LAID_OUT = 0.0215, 0.052, 1.0
+#: A run of a sparse convolution, and 16 numbers of it; an element of its output that is cleared and turned.
+_RUN, _VECTOR, _TURNED = 3.0, 0.95, 0.7
+#: An element that is looked at, and what a call costs at least.
+_LISTED, _CALL = 0.2, 1e5
+#: The sparse path must promise to be so much faster.
+_MARGIN = 0.85
+#: Elements that are looked at before all are.
+_SAMPLE = 64
+_forced: str | None = None
+_said: set[tuple[str, bool]] = set()
+
+
+@contextmanager
+def spike_products(choice: str) -> Iterator[None]:
+    """Within it, every layer that would choose takes "sparse" or "dense" products; for comparisons.
+
+    Raises:
+        ValueError: for an unknown choice.
+    """
+    global _forced
+    require_choice(choice, "spike_products")
+    before, _forced = _forced, choice
+    try:
+        yield
+    finally:
+        _forced = before
+
+
+def require_choice(choice: str, what: str) -> None:
+    """Refuses an unknown choice by name.
+
+    Raises:
+        ValueError: if it is one.
+    """
+    if choice not in CHOICES:
+        raise ValueError(f"{what}: products = {choice!r} must be one of {', '.join(CHOICES)}")
+
+
+def linear_cost(rows: int, inputs: int, outputs: int, count: float) -> tuple[float, float]:
+    """(sparse, dense) in nanoseconds, of x [rows, inputs] with so many elements that are not zero."""
+    sparse = _CALL + count * outputs * _LINEAR + inputs * outputs * _LAID_OUT + rows * inputs * _LISTED
+    return sparse, rows * inputs * outputs * _DENSE
+
+
+def convolution_cost(pictures: int, window: Window, count: float) -> tuple[float, float]:
+    """(sparse, dense) in nanoseconds, of so many pictures with so many elements together that are not zero."""
+    out_height, out_width = window.out_size
+    (kh, kw), (sh, sw) = window.kernel, window.stride
+    runs = count * kh / sh
+    results = pictures * out_height * out_width
+    inputs = pictures * window.channels * window.height * window.width
+    sparse = runs * (_RUN + _VECTOR * kw / sw * window.lanes / 16) + results * window.lanes * _TURNED
+    weights = window.outputs * window.channels * kh * kw
+    return _CALL + sparse + inputs * _LISTED + weights, results * weights * _DENSE
+
+
+def is_worth(sparse: float, dense: float) -> bool:
+    """Whether the sparse path is taken at these costs."""
+    return sparse < _MARGIN * dense
+
+
+def may_be_sparse(x: Tensor, weight: Tensor, choice: str) -> str:
+    """What of a choice remains: "dense", "sparse", or "auto" where the density decides.
+
+    The dense path is taken wherever the sparse one does not exist: on a GPU, in half precision, under autocast,
+    ``torch.compile`` and the transformations of ``torch.func``.
+    """
+    if _forced is not None and choice == "auto":
+        choice = _forced
+    if choice == "dense" or not can_list(x) or weight.dtype != x.dtype or not x.numel():
+        return "dense"
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu") or torch._C._are_functorch_transforms_active():
+        return "dense"
+    return choice
+
+
+def sampled_density(x: Tensor) -> float:
+    """The share of x that is not zero, from ``_SAMPLE`` stretches of as many elements, evenly spread."""
+    flat = x.detach().reshape(-1)
+    if len(flat) > 4 * _SAMPLE * _SAMPLE:
+        flat = flat.as_strided((_SAMPLE, _SAMPLE), (len(flat) // _SAMPLE, 1), flat.storage_offset())
+    return int(flat.count_nonzero()) / flat.numel()
+
+
+def tell(what: str, density: float, sparse: bool) -> None:
+    """Says once which path a layer takes."""
+    if (what, sparse) not in _said:
+        _said.add((what, sparse))
+        logger.info("%s: %s product, %.3g of the input is not zero", what, "sparse" if sparse else "dense", density)

@@ -1,0 +1,132 @@
+"""Linear layers and convolutions that add only what spikes reach, with their gradients; dense where that is cheaper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+from torch.nn.grad import conv2d_input
+
+from spikelab.kernels.sparse import choice
+from spikelab.kernels.sparse.convolution import Window, convolution_weight_gradient, spike_convolution
+from spikelab.kernels.sparse.linear import spike_product, weight_gradient
+from spikelab.kernels.sparse.spike_list import SpikeList, list_spikes
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, spikes: SpikeList) -> Tensor:
+        # the spikes take a 32th of the memory of x, which may go
+        ctx.spikes, ctx.biased = spikes, bias is not None
+        ctx.save_for_backward(weight)
+        return spike_product(spikes, weight, bias).view(*x.shape[:-1], len(weight))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (weight,) = ctx.saved_tensors
+        wanted_x, wanted_weight, wanted_bias = ctx.needs_input_grad[:3]
+        grad_x = grad @ weight if wanted_x else None
+        if not (wanted_weight or wanted_bias):
+            return grad_x, None, None, None
+        grad_weight, grad_bias = weight_gradient(ctx.spikes, grad.reshape(-1, grad.shape[-1]))
+        return grad_x, grad_weight, grad_bias if ctx.biased else None, None
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, spikes: SpikeList, window: Window) -> Tensor:
+        ctx.spikes, ctx.window, ctx.biased = spikes, window, bias is not None
+        ctx.save_for_backward(weight)
+        return spike_convolution(spikes, window, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (weight,) = ctx.saved_tensors
+        wanted_x, wanted_weight, wanted_bias = ctx.needs_input_grad[:3]
+        window = ctx.window
+        grad_x = None
+        if wanted_x:
+            shape = (len(grad), window.channels, window.height, window.width)
+            grad_x = conv2d_input(shape, weight, grad, window.stride, window.padding)
+        if not (wanted_weight or wanted_bias):
+            return grad_x, None, None, None, None
+        grad_weight, grad_bias = convolution_weight_gradient(ctx.spikes, window, grad)
+        return grad_x, grad_weight, grad_bias if ctx.biased else None, None, None
+
+
+def _list_if_worth(
+    x: Tensor, asked: str, cost: Callable[[float], tuple[float, float]], name: Callable[[], str]
+) -> SpikeList | None:
+    """The spikes of x [rows, ...] if the sparse path is taken, else None."""
+    if asked == "auto":
+        if not choice.is_worth(*cost(0.0)):
+            return None  # too small, whatever the density
+        sampled = choice.sampled_density(x)
+        # a sample is rough; what it promises is counted before it is believed
+        if not choice.is_worth(*cost(0.7 * sampled * x.numel())):
+            choice.tell(name(), sampled, False)
+            return None
+    spikes = list_spikes(x)
+    sparse = asked == "sparse" or choice.is_worth(*cost(spikes.count))
+    choice.tell(name(), spikes.density, sparse)
+    return spikes if sparse else None
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None, products: str = "auto") -> Tensor:
+    """``torch.nn.functional.linear``: x [..., K], weight [N, K], bias [N] to [..., N], its cost by the spikes.
+
+    Args:
+        x: what comes in; any values, mostly zero where the sparse path is to pay.
+        weight: of the layer.
+        bias: of the layer, or None.
+        products: "sparse", "dense", or "auto" for what is estimated to be faster at the density of x.
+    """
+    asked = choice.may_be_sparse(x, weight, products)
+    if asked == "dense":
+        return functional.linear(x, weight, bias)
+    outputs, inputs = weight.shape
+    rows = x.numel() // inputs
+    spikes = _list_if_worth(
+        x.reshape(rows, inputs), asked, lambda count: choice.linear_cost(rows, inputs, outputs, count),
+        lambda: f"linear layer {inputs} -> {outputs} on {rows} rows",
+    )  # fmt: skip
+    if spikes is None:
+        return functional.linear(x, weight, bias)
+    out: Tensor = _Linear.apply(x, weight, bias, spikes)
+    return out
+
+
+def convolution(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, int], padding: tuple[int, int],
+    products: str = "auto",
+) -> Tensor:  # fmt: skip
+    """``torch.nn.functional.conv2d`` without groups and dilation: x [n, C, H, W] to [n, O, H', W'], by the spikes.
+
+    Args:
+        x: what comes in.
+        weight: [O, C, kh, kw].
+        bias: [O], or None.
+        stride: down and across.
+        padding: zeros above and below, left and right.
+        products: as for ``linear``.
+    """
+    asked = choice.may_be_sparse(x, weight, products)
+    if asked != "dense":
+        outputs, channels, kh, kw = weight.shape
+        window = Window(channels, x.shape[-2], x.shape[-1], outputs, (kh, kw), stride, padding)
+        spikes = None
+        if min(window.out_size) >= 1 and x.shape[1] == channels:
+            spikes = _list_if_worth(
+                x, asked, lambda count: choice.convolution_cost(len(x), window, count),
+                lambda: f"convolution {list(weight.shape)} on {list(x.shape)}",
+            )  # fmt: skip
+        if spikes is not None:
+            out: Tensor = _Convolution.apply(x, weight, bias, spikes, window)
+            return out
+    return functional.conv2d(x, weight, bias, stride, padding)
