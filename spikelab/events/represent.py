@@ -1,25 +1,27 @@
 """Event arrays as dense images and grids: the input of frame-based and spiking networks.
 
 All functions take the events of a half-open window `t_start <= t < t_end` in microseconds, ignore those outside it,
-and return float32. With `out` they fill (and first clear) a given buffer instead of allocating one. The kernels run on
+and return float32. With `out` they fill (and first clear) a given buffer instead of allocating one: in a loop over a
+recording that spares the system handing out and clearing memory anew. The kernels (`spikelab.events.scatter`) run on
 one thread and release the GIL, so data-loading workers and threads do not compete.
-
-Kernels go through the events in short runs: first where in the image each event goes and what it adds, which a
-processor does for several events at once, then the additions: three to four times as fast as one loop over both.
 """
 
+import mmap
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from spikelab.events import scatter
 from spikelab.events.array import EventArray
 from spikelab.events.check import microseconds
 
 Image = npt.NDArray[np.float32]
 
-_RUN = 1024  # events; what is kept of a run stays in the first-level cache
+_LARGE = 2**25  # bytes; glibc asks the system for each array above this anew, see M_MMAP_THRESHOLD in mallopt(3)
+_HUGE_PAGE = 2**21  # bytes
+_HUGE_PAGES = hasattr(mmap, "MADV_HUGEPAGE")
+_FAR = 2**62  # microseconds; differences of times nearer than this fit into int64
 
 
 def event_counts(events: EventArray, bins: int, t_start: int, t_end: int, out: Image | None = None) -> Image:
@@ -43,9 +45,10 @@ def event_counts(events: EventArray, bins: int, t_start: int, t_end: int, out: I
         ValueError: The window is empty, `bins` is below 1, or `out` does not fit.
     """
     start, duration, bins = _window(bins, t_start, t_end)
-    counts = output_array(out, (bins, 2, events.height, events.width))
-    columns = (events.x, events.y, events.t, events.p)
-    _count(*columns, start, duration, counts.reshape(bins, -1), events.width, events.height)
+    height, width = events.height, events.width
+    counts, clear = _output(out, (bins, 2, height, width))
+    planes = counts.reshape(2 * bins, height, width)
+    scatter.count(events.x, events.y, events.t, events.p, start, duration, planes, clear)
     return counts
 
 
@@ -63,6 +66,7 @@ def voxel_grid(
     (Zhu et al. 2019, "Unsupervised event-based learning of optical flow, depth and egomotion", section 3.1, where the
     window is that of the first and last event). The weights of an event add up to one, so nothing is lost at the
     borders; the first and the last bin reach over half as much time as the others. One bin takes every event whole.
+    Sums are taken in float32, or in integers and then rounded once where there are many events for each pixel.
 
     Args:
         events: The events.
@@ -82,11 +86,11 @@ def voxel_grid(
     start, duration, bins = _window(bins, t_start, t_end)
     if polarity not in ("signed", "separate"):
         raise ValueError(f'polarity = {polarity!r} must be "signed" or "separate"')
+    height, width = events.height, events.width
     separate = polarity == "separate"
-    shape = (bins, 2, events.height, events.width) if separate else (bins, events.height, events.width)
-    grid = output_array(out, shape)
-    columns = (events.x, events.y, events.t, events.p)
-    _spread(*columns, start, duration, grid.reshape(bins, -1), events.width, events.height, separate)
+    grid, clear = _output(out, (bins, 2, height, width) if separate else (bins, height, width))
+    planes = grid.reshape(2 * bins, height, width) if separate else grid
+    scatter.spread(events.x, events.y, events.t, events.p, start, duration, planes, separate, clear)
     return grid
 
 
@@ -94,27 +98,39 @@ def prepare_output(out: Image | None, shape: tuple[int, ...]) -> Image:
     """Return a zeroed float32 array of the shape: `out` if it is given and fits, else a new one.
 
     Raises:
-        ValueError: `out` has another shape or type, is not contiguous, or is read-only.
+        ValueError: `out` has another shape or type, is not contiguous or not aligned, or is read-only.
     """
-    array = output_array(out, shape)
-    array.fill(0.0)
+    array, clear = _output(out, shape)
+    if clear:
+        array.fill(0.0)
     return array
 
 
-def output_array(out: Image | None, shape: tuple[int, ...]) -> Image:
-    """As `prepare_output`, but with anything in it: for kernels that clear each part just before they fill it.
-
-    Raises:
-        ValueError: `out` has another shape or type, is not contiguous, or is read-only.
-    """
+def _output(out: Image | None, shape: tuple[int, ...]) -> tuple[Image, bool]:
+    """As `prepare_output`, but not cleared: kernels clear each part just before they fill it. And whether they must."""
     if out is None:
-        return np.empty(shape, np.float32)
+        array = np.empty(shape, np.float32)
+        return (array, True) if array.nbytes < _LARGE else _from_system(array)
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != np.float32:
         what = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
         raise ValueError(f"out must be a float32 array of shape {shape}, not {what}")
-    if not out.flags.c_contiguous or not out.flags.writeable:
-        raise ValueError("out must be contiguous (C order) and writable")
-    return out
+    if not out.flags.carray:
+        raise ValueError("out must be contiguous (C order), aligned and writable: np.empty(shape, np.float32) is")
+    return out, True
+
+
+def _from_system(array: Image) -> tuple[Image, bool]:
+    """A new array like this large one, and whether it must be cleared: what the system hands out is clear already."""
+    if _HUGE_PAGES:
+        # Linux lines up whole numbers of huge pages only; otherwise half of the time goes into small ones at the ends
+        size = -(-array.nbytes // _HUGE_PAGE) * _HUGE_PAGE
+        try:
+            memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            memory.madvise(mmap.MADV_HUGEPAGE)
+        except OSError:
+            return array, True  # this kernel has none, or there is not so much memory
+        return np.frombuffer(memory, np.float32, array.size).reshape(array.shape), False
+    return np.zeros(array.shape, np.float32), False
 
 
 def check_window(t_start: int, t_end: int) -> tuple[int, int]:
@@ -133,106 +149,12 @@ def check_window(t_start: int, t_end: int) -> tuple[int, int]:
 
 
 def _window(bins: int, t_start: int, t_end: int) -> tuple[int, int, int]:
+    # plain numbers, as nearly always, need no closer look
+    if type(bins) is type(t_start) is type(t_end) is int and bins >= 1 and -_FAR < t_start < t_end < _FAR:
+        return t_start, t_end - t_start, bins
     start, duration = check_window(t_start, t_end)
-    if type(bins) is int and bins >= 1:
-        return start, duration, bins
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer):
         raise TypeError(f"bins = {bins!r} must be an integer")
     if bins < 1:
         raise ValueError(f"bins = {bins} must be at least 1")
     return start, duration, int(bins)
-
-
-@njit(cache=True, nogil=True)
-def _borders(t, start, duration, parts):
-    """Index of the first event of each part of the window, and one past the last event of the window.
-
-    The events are sorted, so whole runs share a bin and no event needs a division of its own.
-    """
-    borders = np.empty(parts + 1, np.int64)
-    whole, rest = duration // parts, duration % parts
-    for k in range(parts + 1):
-        # the first whole microsecond of the part, without a product that could overflow
-        time = start + k * whole + (k * rest + parts - 1) // parts
-        low, high = np.int64(0) if k == 0 else borders[k - 1], np.int64(t.size)
-        while low < high:
-            middle = (low + high) // 2
-            if t[middle] < time:
-                low = middle + 1
-            else:
-                high = middle
-        borders[k] = low
-    return borders
-
-
-@njit(cache=True, nogil=True)
-def _places(x, y, p, width, plane, places):
-    """Where each event goes within the pictures of a bin; OFF and ON lie `plane` apart."""
-    for i in range(x.size):
-        places[i] = np.uint64(y[i]) * width + np.uint64(x[i]) + np.uint64(p[i]) * plane
-
-
-@njit(cache=True, nogil=True)
-def _count(x, y, t, p, start, duration, counts, width, height):
-    width, plane = np.uint64(width), np.uint64(width * height)
-    borders = _borders(t, start, duration, counts.shape[0])
-    places = np.empty(_RUN, np.uint64)
-    for k in range(borders.size - 1):
-        bin_of = counts[k]
-        bin_of[:] = 0  # cleared here, it is still in the cache when it is filled
-        for first in range(borders[k], borders[k + 1], _RUN):
-            run = slice(first, min(first + _RUN, borders[k + 1]))
-            _places(x[run], y[run], p[run], width, plane, places)
-            for i in range(x[run].size):
-                bin_of[places[i]] += np.float32(1)
-
-
-@njit(cache=True, nogil=True)
-def _times_in_bin(t, begin, shift, times):
-    """Times since the bin began, as int32: processors turn several of those into floating point at once."""
-    for i in range(t.size):
-        times[i] = np.int32((t[i] - begin) >> shift)
-
-
-@njit(cache=True, nogil=True)
-def _weights(times, p, scale, offset, separate, near, far):
-    """What each event adds to its bin and to the next one; both together add up to its sign."""
-    for i in range(p.size):
-        weight = min(max(np.float32(times[i]) * scale + offset, np.float32(0)), np.float32(1))
-        sign = np.float32(1) if separate else np.float32(2) * np.float32(p[i]) - np.float32(1)
-        far[i] = sign * weight
-        near[i] = sign - far[i]
-
-
-@njit(cache=True, nogil=True)
-def _spread(x, y, t, p, start, duration, grid, width, height, separate):
-    last = grid.shape[0] - 1
-    parts = max(last, 1)
-    borders = _borders(t, start, duration, parts)
-    width, plane = np.uint64(width), np.uint64(width * height if separate else 0)
-    places, times = np.empty(_RUN, np.uint64), np.empty(_RUN, np.int32)
-    near, far = np.empty(_RUN, np.float32), np.empty(_RUN, np.float32)
-    # more than 31 bits of time within a bin are more than a weight can tell apart
-    shift = 0
-    while (duration // parts) >> shift >= 2**31 - 1:
-        shift += 1
-    scale = np.float32(last / duration * 2.0**shift)
-    grid[0] = 0  # each is cleared just before it is filled: then it is still in the cache
-    for k in range(parts):
-        bin_of, next_bin = grid[k], grid[min(k + 1, last)]
-        if k < last:
-            next_bin[:] = 0
-        whole, rest = duration // parts, k * (duration % parts)
-        begin = start + k * whole + rest // parts
-        offset = np.float32(-(rest % parts) / parts * (last / duration))
-        for first in range(borders[k], borders[k + 1], _RUN):
-            run = slice(first, min(first + _RUN, borders[k + 1]))
-            count = x[run].size
-            _places(x[run], y[run], p[run], width, plane, places)
-            _times_in_bin(t[run], begin, shift, times)
-            _weights(times, p[run], scale, offset, separate, near, far)
-            for i in range(count):
-                bin_of[places[i]] += near[i]
-            if k < last:
-                for i in range(count):
-                    next_bin[places[i]] += far[i]
