@@ -7,6 +7,7 @@ has it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -42,6 +43,8 @@ class Case:
         neurons: neurons in the layer N; 0 for the networks, whose sizes are fixed.
         backward: whether the backward pass is measured too.
         autocast: run the forward pass under CPU autocast to bfloat16. Outputs are checked without it.
+        density: share of a dense layer's inputs that spike, or of a convolution's pixels with events (0: bars that
+            cross the sensor, 2 %).
         seed: of inputs and weights.
     """
 
@@ -51,6 +54,7 @@ class Case:
     neurons: int = 0
     backward: bool = True
     autocast: bool = False
+    density: float = 0.0
     seed: int = 7
 
     def __post_init__(self) -> None:
@@ -58,13 +62,16 @@ class Case:
             raise ValueError(f"case: unknown kind {self.kind!r}; known are {', '.join(KINDS)}")
         if min(self.steps, self.batch) < 1 or self.neurons < (0 if self.has_loss else 1):
             raise ValueError(f"case: steps, batch and neurons must be positive: {self}")
+        if not 0 <= self.density <= 1 or (self.density and self.kind not in ("linear_lif", "convolutional")):
+            raise ValueError(f"case: density is a share of the inputs of a dense layer or a convolution: {self}")
 
     @property
     def name(self) -> str:
         """Unique in a run, as in ``lif_T100_N512``."""
         size = f"_N{self.neurons}" if self.neurons else ""
         precision = "_bfloat16" if self.autocast else ""
-        return f"{self.kind}_T{self.steps}{size}{precision}" + ("" if self.backward else "_forward")
+        density = f"_{100 * self.density:g}percent" if self.density else ""
+        return f"{self.kind}_T{self.steps}{size}{density}{precision}" + ("" if self.backward else "_forward")
 
     @property
     def has_loss(self) -> bool:
@@ -86,14 +93,15 @@ _TRAINING = (
     Case("lif", 500, neurons=512),
     Case("lif", 100, neurons=4096),
     Case("lif", 500, neurons=4096),
-    Case("linear_lif", 100, neurons=512),
+    *(Case("linear_lif", 100, neurons=n, density=d) for n in (512, 2048) for d in (0.02, 0.05, 0.1)),
     Case("convolutional", 20),
+    Case("convolutional", 20, density=0.05),
     Case("halsie", 5, batch=8),
     Case("halsie", 5, batch=8, autocast=True),
 )
 CASES = {case.name: case for case in (*_TRAINING, *(replace(case, backward=False) for case in _TRAINING))}
 #: A first look in about a minute.
-QUICK = ("lif_T100_N512", "linear_lif_T100_N512", "convolutional_T20", "lif_T100_N512_forward")
+QUICK = ("lif_T100_N512", "linear_lif_T100_N512_5percent", "convolutional_T20", "lif_T100_N512_forward")
 
 
 def select(choice: Iterable[str | Case]) -> list[Case]:
@@ -112,6 +120,8 @@ def select(choice: Iterable[str | Case]) -> list[Case]:
 def make_input(case: Case) -> np.ndarray:
     """Input [T, B, ...], float32: currents for neurons, spikes for a dense layer, events for the network."""
     random = np.random.default_rng(case.seed)
+    if case.kind == "convolutional" and case.density:
+        return moving_bars(case.steps, case.batch, random, *SENSOR[1:], _noise_for(case.density))
     if case.kind == "convolutional":
         return moving_bars(case.steps, case.batch, random, *SENSOR[1:])
     if case.kind == "halsie":
@@ -119,7 +129,7 @@ def make_input(case: Case) -> np.ndarray:
     shape = (case.steps, case.batch, case.neurons)
     if case.kind == "linear_lif":
         # what a layer inside a spiking network gets
-        return (random.random(shape, dtype=np.float32) < 0.1).astype(np.float32)
+        return (random.random(shape, dtype=np.float32) < case.density).astype(np.float32)
     return 0.1 + 0.5 * random.standard_normal(shape, dtype=np.float32)
 
 
@@ -158,8 +168,17 @@ def make_weights(case: Case, shapes: Iterable[tuple[int, ...]]) -> list[np.ndarr
     return weights
 
 
-def moving_bars(steps: int, batch: int, random: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Event counts [T, B, 2, H, W] of bright bars that cross a sensor, over a little background noise.
+def _noise_for(density: float) -> float:
+    """Events a pixel and step beside those of a bar, so that so many pixels have any: a bar alone brings 1.7 %."""
+    if density <= 0.017:
+        raise ValueError(f"case: bars alone reach a density of 0.017, so it cannot be {density}")
+    return -math.log(1 - (density - 0.017) / (1 - 0.017))
+
+
+def moving_bars(
+    steps: int, batch: int, random: np.random.Generator, height: int, width: int, noise: float = 0.002
+) -> np.ndarray:
+    """Event counts [T, B, 2, H, W] of bright bars that cross a sensor, over background noise.
 
     A bar's front edge makes ON events (channel 1) and its back edge OFF events (channel 0), as on an event camera.
     """
@@ -169,7 +188,7 @@ def moving_bars(steps: int, batch: int, random: np.random.Generator, height: int
     across = np.sin(angle) * (columns - width / 2) - np.cos(angle) * (rows - height / 2)
     front = np.linspace(-height / 2, height / 2 + 4, steps)[:, None, None, None]
     inside = np.abs(across) < 0.3 * height
-    rate = np.full((steps, batch, 2, height, width), 0.002, np.float32)
+    rate = np.full((steps, batch, 2, height, width), noise, np.float32)
     rate[:, :, 1] += 0.8 * inside * np.exp(-((along - front) ** 2))
     rate[:, :, 0] += 0.8 * inside * np.exp(-((along - front + 5) ** 2))
     return random.poisson(rate).astype(np.float32)

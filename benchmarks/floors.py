@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Spikelab's peak memory over that of the leanest framework, with the system's own allocator.
-MEMORY_CASE, MEMORY_AT_MOST = "lif_T500_N4096", 0.4
+MEMORY_CASE, MEMORY_AT_MOST = "lif_T500_N4096", 0.25
+#: Speed-up of a dense layer into neurons at a density of spikes.
+_BY_DENSITY = {"2percent": 4.0, "5percent": 3.0, "10percent": 2.0}
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,22 @@ FLOORS = (
     Floor("lif_T100_N512", 2, 18.0),
     Floor("lif_T500_N512", 2, 15.0),
     Floor("lif_T100_N4096", 2, 6.0),
-    Floor("lif_T500_N4096", 2, 4.0),
-    Floor("linear_lif_T100_N512", 2, 2.2),
-    Floor("convolutional_T20", 2, 1.6),
+    Floor("lif_T500_N4096", 2, 7.0),
+    *(
+        Floor(f"linear_lif_T100_N{n}_{d}", t, floor)
+        for t in (2, 1)
+        for n in (512, 2048)
+        for d, floor in _BY_DENSITY.items()
+    ),
+    Floor("convolutional_T20", 2, 2.5),
+    Floor("convolutional_T20_5percent", 2, 2.5),
     Floor("halsie_T5", 2, 1.5),
     Floor("lif_T100_N512", 1, 14.0),
     Floor("lif_T500_N512", 1, 10.0),
     Floor("lif_T100_N4096", 1, 4.0),
-    Floor("lif_T500_N4096", 1, 4.0),
-    Floor("linear_lif_T100_N512", 1, 1.6),
-    Floor("convolutional_T20", 1, 1.4),
+    Floor("lif_T500_N4096", 1, 7.0),
+    Floor("convolutional_T20", 1, 2.5),
+    Floor("convolutional_T20_5percent", 1, 2.5),
     Floor("halsie_T5", 1, 1.5),
 )
 
