@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -20,15 +21,17 @@ logger = logging.getLogger("spikelab.kernels")
 
 CHOICES = ("auto", "sparse", "dense")
 #: A dense multiplication and addition; one of a sparse linear layer; one weight laid out for it.
-_DENSE, _LINEAR, _LAID_OUT = 0.0215, 0.052, 1.0
+_DENSE, _LINEAR, _LAID_OUT = 0.0205, 0.052, 1.0
+#: An element of a dense convolution's output.
+_WRITTEN = 0.6
 #: A run of a sparse convolution, and 16 numbers of it; an element of its output that is cleared and turned.
-_RUN, _VECTOR, _TURNED = 3.0, 0.95, 0.7
+_RUN, _VECTOR, _TURNED = 6.0, 0.75, 0.7
 #: An element that is looked at, and what a call costs at least.
-_LISTED, _CALL = 0.2, 1e5
+_LISTED, _CALL = 0.35, 1e5
 #: The sparse path must promise to be so much faster.
-_MARGIN = 0.85
-#: Elements that are looked at before all are.
-_SAMPLE = 64
+_MARGIN = 0.9
+#: Stretches of elements that are looked at before all are.
+_STRETCHES, _STRETCH = 256, 16
 _forced: str | None = None
 _said: set[tuple[str, bool]] = set()
 
@@ -74,7 +77,8 @@ def convolution_cost(pictures: int, window: Window, count: float) -> tuple[float
     inputs = pictures * window.channels * window.height * window.width
     sparse = runs * (_RUN + _VECTOR * kw / sw * window.lanes / 16) + results * window.lanes * _TURNED
     weights = window.outputs * window.channels * kh * kw
-    return _CALL + sparse + inputs * _LISTED + weights, results * weights * _DENSE
+    dense = results * (weights * _DENSE + window.outputs * _WRITTEN)
+    return _CALL + sparse + inputs * _LISTED + weights, dense
 
 
 def is_worth(sparse: float, dense: float) -> bool:
@@ -97,11 +101,18 @@ def may_be_sparse(x: Tensor, weight: Tensor, choice: str) -> str:
     return choice
 
 
+@lru_cache(maxsize=64)
+def _sample_of(count: int) -> Tensor:
+    """Where to look among so many elements: stretches that lie in golden sections, which no pattern of sizes meets."""
+    begins = torch.frac(torch.arange(_STRETCHES, dtype=torch.float64) * ((5**0.5 - 1) / 2)) * (count - _STRETCH)
+    return (begins.long()[:, None] + torch.arange(_STRETCH)).flatten()
+
+
 def sampled_density(x: Tensor) -> float:
-    """The share of x that is not zero, from ``_SAMPLE`` stretches of as many elements, evenly spread."""
+    """The share of x that is not zero, from ``_STRETCHES`` stretches of it."""
     flat = x.detach().reshape(-1)
-    if len(flat) > 4 * _SAMPLE * _SAMPLE:
-        flat = flat.as_strided((_SAMPLE, _SAMPLE), (len(flat) // _SAMPLE, 1), flat.storage_offset())
+    if len(flat) > 4 * _STRETCHES * _STRETCH:
+        flat = flat[_sample_of(len(flat))]
     return int(flat.count_nonzero()) / flat.numel()
 
 

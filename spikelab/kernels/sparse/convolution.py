@@ -22,7 +22,7 @@ from spikelab.kernels.native import CLAIMED, ENTERED, ENTRY, array_at, claim, ta
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
 from spikelab.kernels.sparse.bits import bits_set, lowest_bit
 from spikelab.kernels.sparse.spike_list import DTYPES, WORD, SpikeList
-from spikelab.kernels.sparse.vectors import TILE, add_multiple, turn
+from spikelab.kernels.sparse.vectors import TILE, add_four, add_multiple, turn
 from spikelab.kernels.threads import run_on_threads
 
 #: Sums of the weights' gradient are kept apart for so many groups of pictures, or as many as this memory holds. Both do
@@ -115,15 +115,110 @@ def _columns_reached(sizes: Any, columns: Any) -> None:
 
 
 @_jit
+def _row_of(bits: Any, before: Any, values: Any, same: Any, first: Any, width: int, places: Any, found: Any) -> int:
+    """The spikes among ``width`` bits from ``first``: their places and values; gives their number."""
+    stop, w, count = first + _INDEX(width), first // _WORD, 0
+    while w * _WORD < stop:
+        word, base = bits[w], w * _WORD
+        if base < first:
+            word &= ~_LONG(0) << _LONG(first - base)
+        if base + _WORD > stop:
+            word &= ~_LONG(0) >> _LONG(base + _WORD - stop)
+        while word != _LONG(0):
+            place = _INDEX(lowest_bit(word))
+            found[count] = same
+            if values.shape[0]:
+                lower = bits[w] & ((_ONE << _LONG(place)) - _ONE)
+                found[count] = values[before[w] + np.int64(bits_set(lower))]
+            places[count] = base + place - first
+            count += 1
+            word &= word - _ONE
+        w += _INDEX(1)
+    return count
+
+
+@_jit
+def _see(
+    bits: Any, before: Any, values: Any, same: Any, channels: int, sizes: Any, columns: Any, row: int, lowest: int,
+    highest: int, weights: Any, picture: Any, places: Any, found: Any, numbers: Any, met: Any, met_values: Any,
+) -> None:  # fmt: skip
+    """Adds weights to a picture [h, w, lanes] for each spike of a row; spikes of one place are taken together."""
+    height, width, lanes, kh, _, sh, sw, ph, _, _, ow, run = sizes
+    size = sw * run * lanes
+    for x in range(width):
+        numbers[x] = x * channels
+    for channel in range(channels):
+        first = _INDEX((channel * height + row) * width)
+        for n in range(_row_of(bits, before, values, same, first, width, places, found)):
+            x = places[n]
+            at = numbers[x]
+            met[at] = channel * kh * size
+            met_values[at] = found[n]
+            numbers[x] = at + 1
+    for x in range(width):
+        n, end, length = _INDEX(x * channels), _INDEX(numbers[x]), _INDEX(columns[x, 2])
+        # rows of weights inside, not outside: how many spikes there are is then guessed wrong once, not in each
+        while n + _INDEX(3) < end:
+            for ky in range(lowest, highest + 1, sh):
+                here = _INDEX((row + ph - ky) // sh * ow * lanes + columns[x, 0])
+                start = _INDEX(ky * size + columns[x, 1])
+                a, b = start + met[n], start + met[n + _INDEX(1)]
+                c, d = start + met[n + _INDEX(2)], start + met[n + _INDEX(3)]
+                for i in range(_INDEX(0), length, _TILE):
+                    add_four(
+                        picture, here + i, met_values[n], met_values[n + _INDEX(1)], met_values[n + _INDEX(2)],
+                        met_values[n + _INDEX(3)], weights, a + i, b + i, c + i, d + i,
+                    )  # fmt: skip
+            n += _INDEX(4)
+        while n < end:
+            for ky in range(lowest, highest + 1, sh):
+                here = _INDEX((row + ph - ky) // sh * ow * lanes + columns[x, 0])
+                _add(picture, here, weights, _INDEX(ky * size + columns[x, 1]) + met[n], met_values[n], length)
+            n += _INDEX(1)
+
+
+@_jit
+def _learn(
+    bits: Any, before: Any, values: Any, same: Any, channels: int, sizes: Any, columns: Any, row: int, lowest: int,
+    highest: int, weights: Any, picture: Any, places: Any, found: Any,
+) -> None:  # fmt: skip
+    """Adds parts of the picture to the gradient of the weights for each spike of a row, four of a channel together."""
+    height, width, lanes, kh, _, sh, sw, ph, _, _, ow, run = sizes
+    for channel in range(channels):
+        first = _INDEX((channel * height + row) * width)
+        count = _row_of(bits, before, values, same, first, width, places, found)
+        n = 0
+        while n < count:
+            x = places[n]
+            start, length = columns[x, 1], columns[x, 2]
+            together = n + 3 < count
+            if together:
+                for other in (places[n + 1], places[n + 2], places[n + 3]):
+                    together = together and columns[other, 1] == start and columns[other, 2] == length
+            for ky in range(lowest, highest + 1, sh):
+                line = (row + ph - ky) // sh * ow * lanes
+                into = _INDEX((channel * kh + ky) * sw * run * lanes + start)
+                here = _INDEX(line + columns[x, 0])
+                if together:
+                    b, c = _INDEX(line + columns[places[n + 1], 0]), _INDEX(line + columns[places[n + 2], 0])
+                    d = _INDEX(line + columns[places[n + 3], 0])
+                    for i in range(_INDEX(0), _INDEX(length), _TILE):
+                        add_four(
+                            weights, into + i, found[n], found[n + 1], found[n + 2], found[n + 3],
+                            picture, here + i, b + i, c + i, d + i,
+                        )  # fmt: skip
+                else:
+                    _add(weights, into, picture, here, found[n], _INDEX(length))
+            n += 4 if together else 1
+
+
+@_jit
 def _reach(
     bits: Any, before: Any, values: Any, source: Any, same: Any, channels: int, sizes: Any, columns: Any, weights: Any,
-    picture: Any, learns: bool,
+    picture: Any, learns: bool, places: Any, found: Any, numbers: Any, met: Any, met_values: Any,
 ) -> None:  # fmt: skip
-    """Adds weights to a picture [h, w, lanes] for each spike, or parts of the picture to the weights' gradient.
-
-    It goes from row to row, so that the part of the picture that is reached stays in the first-level cache.
-    """
-    height, width, lanes, kh, _, sh, sw, ph, _, oh, ow, run = sizes
+    """All rows of a picture, one after the other: the part that is reached stays in the first-level cache."""
+    height, _, _, kh, _, sh, _, ph, _, oh, _, _ = sizes
     if values.shape[0]:
         for w in range(bits.shape[0]):
             before[w] = source
@@ -133,33 +228,16 @@ def _reach(
         # rows of weights that reach an output
         while lowest <= highest and (row + ph - lowest) // sh >= oh:
             lowest += sh
-        for channel in range(channels):
-            first = _INDEX((channel * height + row) * width)
-            stop = first + _INDEX(width)
-            w = first // _WORD
-            while w * _WORD < stop:
-                word = bits[w]
-                base = w * _WORD
-                if base < first:
-                    word &= ~_LONG(0) << _LONG(first - base)
-                if base + _WORD > stop:
-                    word &= ~_LONG(0) >> _LONG(base + _WORD - stop)
-                while word != _LONG(0):
-                    place = _INDEX(lowest_bit(word))
-                    value = same
-                    if values.shape[0]:
-                        value = values[before[w] + np.int64(bits_set(bits[w] & ((_ONE << _LONG(place)) - _ONE)))]
-                    word &= word - _ONE
-                    x = base + place - first
-                    length = _INDEX(columns[x, 2])
-                    for ky in range(lowest, highest + 1, sh):
-                        at = _INDEX((row + ph - ky) // sh * ow * lanes + columns[x, 0])
-                        start = _INDEX((channel * kh + ky) * sw * run * lanes + columns[x, 1])
-                        if learns:
-                            _add(weights, start, picture, at, value, length)
-                        else:
-                            _add(picture, at, weights, start, value, length)
-                w += _INDEX(1)
+        if learns:
+            _learn(
+                bits, before, values, same, channels, sizes, columns, row, lowest, highest, weights, picture, places,
+                found,
+            )  # fmt: skip
+        else:
+            _see(
+                bits, before, values, same, channels, sizes, columns, row, lowest, highest, weights, picture, places,
+                found, numbers, met, met_values,
+            )  # fmt: skip
 
 
 @_jit
@@ -204,6 +282,8 @@ def _entry(dtype: Any) -> Any:
         own[:] = 0
         columns, before = np.empty((width, 3), np.int64), np.empty(words, np.int64)
         _columns_reached(sizes, columns)
+        places, found, numbers = np.empty(width, np.int64), np.empty(width, dtype), np.empty(width, np.int64)
+        met, met_values = np.empty(width * channels, np.uintp), np.empty(width * channels, dtype)
         while True:
             piece = claim(table, CLAIMED)
             if piece >= pieces:
@@ -216,11 +296,15 @@ def _entry(dtype: Any) -> Any:
                     turn(many[n], outputs, area, area, own, lanes)
                     _sum_pixels(own, vector[piece])
                     _reach(
-                        bits[n], before, values, compact[n], same, channels, sizes, columns, weights[piece], own, True
-                    )
+                        bits[n], before, values, compact[n], same, channels, sizes, columns, weights[piece], own, True,
+                        places, found, numbers, met, met_values,
+                    )  # fmt: skip
                 else:
                     _fill(own, vector[0])
-                    _reach(bits[n], before, values, compact[n], same, channels, sizes, columns, weights[0], own, False)
+                    _reach(
+                        bits[n], before, values, compact[n], same, channels, sizes, columns, weights[0], own, False,
+                        places, found, numbers, met, met_values,
+                    )  # fmt: skip
                     turn(own, area, outputs, lanes, many[n], area)
 
     return enter

@@ -21,31 +21,44 @@ _INDEX: Any = np.uintp
 _TILE = _INDEX(TILE)
 
 
-def _vector_at(builder: Any, data: Any, place: Any, alignment: int) -> Any:
+def _vector_at(builder: Any, data: Any, place: Any) -> Any:
     vector = ir.VectorType(data.type.pointee, TILE)
     return builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
 
 
-def _add_multiple(typing: Any, into: Any, at: Any, value: Any, what: Any, start: Any) -> Any:
-    """Adds a value times ``TILE`` elements of an array, from ``start``, to those of another, from ``at``."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        target = context.make_array(signature.args[0])(context, builder, arguments[0])
-        source = context.make_array(signature.args[3])(context, builder, arguments[3])
-        alignment = signature.args[0].dtype.bitwidth // 8
-        address = _vector_at(builder, target.data, arguments[1], alignment)
-        sums, added = builder.load(address), builder.load(_vector_at(builder, source.data, arguments[4], alignment))
-        sums.align = added.align = alignment
-        lanes = ir.VectorType(ir.IntType(32), TILE)
-        nothing = ir.Constant(added.type, ir.Undefined)
-        one = builder.insert_element(nothing, arguments[2], ir.Constant(ir.IntType(32), 0))
+def _add_products(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Code of ``add_multiple`` and ``add_four``: target, place, then the values, the source, then its places."""
+    terms = (len(arguments) - 3) // 2
+    target = context.make_array(signature.args[0])(context, builder, arguments[0])
+    source = context.make_array(signature.args[2 + terms])(context, builder, arguments[2 + terms])
+    alignment = signature.args[0].dtype.bitwidth // 8
+    address = _vector_at(builder, target.data, arguments[1])
+    sums = builder.load(address)
+    sums.align = alignment
+    lanes = ir.VectorType(ir.IntType(32), TILE)
+    nothing = ir.Constant(sums.type, ir.Undefined)
+    for value, start in zip(arguments[2 : 2 + terms], arguments[3 + terms :], strict=True):
+        added = builder.load(_vector_at(builder, source.data, start))
+        added.align = alignment
+        one = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
         all_same = builder.shuffle_vector(one, nothing, ir.Constant(lanes, [0] * TILE))
         # contract: a product and a sum may be rounded once
-        product = builder.fmul(added, all_same, flags=("contract",))
-        builder.store(builder.fadd(sums, product, flags=("contract",)), address).align = alignment
-        return context.get_dummy_value()
+        sums = builder.fadd(sums, builder.fmul(added, all_same, flags=("contract",)), flags=("contract",))
+    builder.store(sums, address).align = alignment
+    return context.get_dummy_value()
 
-    return types.void(into, types.uintp, what.dtype, what, types.uintp), generate
+
+def _add_multiple(typing: Any, into: Any, at: Any, value: Any, what: Any, start: Any) -> Any:
+    """Adds a value times ``TILE`` elements of an array, from ``start``, to those of another, from ``at``."""
+    return types.void(into, types.uintp, what.dtype, what, types.uintp), _add_products
+
+
+def _add_four(
+    typing: Any, into: Any, at: Any, a: Any, b: Any, c: Any, d: Any, what: Any, i: Any, j: Any, k: Any, m: Any
+) -> Any:
+    """As ``add_multiple`` four times, with one look at the sums: that is what most of the time goes into."""
+    values, places = [what.dtype] * 4, [types.uintp] * 4
+    return types.void(into, types.uintp, *values, what, *places), _add_products
 
 
 def _turn_one(typing: Any, source: Any, start: Any, stride: Any, target: Any, to: Any, pace: Any) -> Any:
@@ -90,6 +103,7 @@ def _turn_one(typing: Any, source: Any, start: Any, stride: Any, target: Any, to
 
 # for the type checker: kernels call these without the first argument
 add_multiple: Any = intrinsic(_add_multiple)
+add_four: Any = intrinsic(_add_four)
 _turn_tile: Any = intrinsic(_turn_one)
 
 

@@ -185,10 +185,18 @@ def test_the_density_decides_and_is_told_once(density, path, told):
 
 
 def test_a_sample_that_deceives_is_found_out(told):
-    x = torch.zeros(4096, 512)
-    x.view(64, -1)[:, 64:] = 1  # where the sample does not look
+    x = torch.ones(4096, 512)
+    x.view(-1)[choice._sample_of(x.numel())] = 0
+    assert choice.sampled_density(x) == 0
     linear(x, torch.randn(256, 512), None)
     assert taken(told) == ["dense"]
+
+
+def test_a_sample_is_not_fooled_by_regular_sizes():
+    x = torch.zeros(320, 16, 15, 15)
+    x[:, 3:6] = 1
+    x[..., 7] = 1
+    assert choice.sampled_density(x) == pytest.approx(float(x.mean()), rel=0.1)
 
 
 def test_small_and_other_tensors_go_the_dense_way(told):
