@@ -137,8 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0; 1 after an error and 2 after a usage error, each told in one line; 1 as well where all was
-        done but for some files, which the figures name as `failed`; 130 after an interruption that was answered by
-        saving everything.
+        done but for some files, which the figures name as `failed`, or where what was checked has `problems`; 130
+        after an interruption that was answered by saving everything.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
@@ -166,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(_load(command.show)(figures))
                 if options.json and not command.writes_json:
                     _write_json(options.json, name, options, figures)
-        return 1 if isinstance(figures, Mapping) and figures.get("failed") else 0
+        return 1 if isinstance(figures, Mapping) and (figures.get("failed") or figures.get("problems")) else 0
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
             traceback.print_exc()

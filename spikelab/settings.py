@@ -331,7 +331,7 @@ class DataMake:
 
 @dataclass(frozen=True)
 class DataCheck(DataMake):
-    """Read every sample of a data set and report its sizes, its classes and anything that is wrong with it.
+    """Read a data set or a FOLDER, report sizes, classes and all that is wrong; ends with 1 where anything is.
 
     `spikelab data check FOLDER` finds out which data set a folder holds.
     """

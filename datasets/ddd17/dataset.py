@@ -34,8 +34,9 @@ import numpy as np
 
 from spikelab.datasets.cache import RawSample, published_folder
 from spikelab.datasets.ddd17.evsegnet import WINDOW, EvSegNetFolder
-from spikelab.datasets.ddd17.raw import raw_recordings, repacked
+from spikelab.datasets.ddd17.raw import raw_recordings, repacked, why_not
 from spikelab.datasets.ddd17.repacked import RepackedRecording
+from spikelab.datasets.faulty_recordings import each_sound, tell
 from spikelab.datasets.segmentation.augmentation import Augmentation
 from spikelab.datasets.segmentation.labelled_recording import EventWindow
 from spikelab.datasets.segmentation.recordings import RecordedSegmentation
@@ -125,14 +126,16 @@ class DDD17(SegmentationDataset):
         else:
             found = raw_recordings(root) if self.form == "raw" else {place.name: place for place in _folders(root)}
             if missing := [name for name in names if name not in found]:
-                raise FileNotFoundError(
+                broken = [reason for name in missing if (reason := why_not(root, name))]
+                problem = FileNotFoundError(
                     f"ddd17: {root}: {len(missing)} of the {len(names)} recordings of {split} are missing: "
                     f"{', '.join(missing)}. Fetch them, or name those that are there with sequences="
                 )
-            recordings = [
-                repacked(found[name], cache, progress) if self.form == "raw" else RepackedRecording(found[name])
-                for name in names
-            ]
+                tell([problem, *map(ValueError, broken)])
+            recordings = each_sound(
+                (found[name] for name in names if name in found),
+                lambda path: repacked(path, cache, progress) if self.form == "raw" else RepackedRecording(path),
+            )
             self._samples = RecordedSegmentation(recordings, split, events)
             size = self._samples.height, self._samples.width
         self.folder, self.representation = root, representation
@@ -188,6 +191,11 @@ class DDD17(SegmentationDataset):
     def recognises(folder: Path) -> bool:
         """Whether a folder holds DDD17 in one of the three forms."""
         return bool(_forms(folder))
+
+    @staticmethod
+    def options_to_check(folder: Path) -> dict[str, str]:
+        """Options without which a folder cannot be read: EV-SegNet's form has no single events for a voxel grid."""
+        return {"representation": "evsegnet"} if _forms(folder) == ["evsegnet"] else {}
 
 
 def recognised_form(root: Path) -> Form:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from spikelab.datasets.cache import RawSample
+from spikelab.datasets.faulty_recordings import tell
 from spikelab.datasets.segmentation.numbered_pictures import picture_size, read_label, read_picture
 from spikelab.datasets.segmentation.samples import CLASS_NAMES, IGNORE_INDEX
 
@@ -42,21 +43,29 @@ class EvSegNetFolder:
     def __init__(self, root: Path, recordings: tuple[str, ...]):
         self.root = root
         files = {kind: _files(root / kind, ending) for kind, ending in _PARTS}
-        for kind, others in files.items():
-            for other, names in files.items():
-                if lonely := sorted(names.keys() - others.keys()):
-                    raise ValueError(
-                        f"ddd17: {names[lonely[0]]} has no partner in {root / kind} ({len(lonely)} such files of "
-                        f"{other}); unpack the archive again"
-                    )
+        faults: list[Exception] = [
+            ValueError(
+                f"ddd17: {names[lonely[0]]} has no partner in {root / kind} ({len(lonely)} such files of {other}); "
+                "unpack the archive again"
+            )
+            for kind, others in files.items()
+            for other, names in files.items()
+            if (lonely := sorted(names.keys() - others.keys()))
+        ]
         places = {name: _place(path) for name, path in files["labels"].items()}
         known = {recording for recording, _ in places.values()}
         if missing := [name for name in recordings if name not in known]:
-            raise FileNotFoundError(
-                f"ddd17: {root / 'labels'} has no labels of recording {missing[0]}; there are "
-                f"{', '.join(sorted(known)) or 'none'}. Name those that you want with sequences="
+            faults.append(
+                FileNotFoundError(
+                    f"ddd17: {root / 'labels'} has no labels of recording {', '.join(missing)}; there are "
+                    f"{', '.join(sorted(known)) or 'none'}. Name those that you want with sequences="
+                )
             )
-        chosen = sorted((name for name in places if places[name][0] in recordings), key=places.__getitem__)
+        tell(faults)
+        whole = set.intersection(*(set(names) for names in files.values()))
+        chosen = sorted((name for name in whole if places[name][0] in recordings), key=places.__getitem__)
+        if not chosen:
+            raise ValueError("none of the recordings can be used")
         self.names = tuple(places[name][0] for name in chosen)
         self._files = {kind: [files[kind][name] for name in chosen] for kind, _ in _PARTS}
         self.label_size = picture_size(self._files["labels"][0])

@@ -39,6 +39,16 @@ def raw_recordings(root: Path) -> dict[str, Path]:
     return found
 
 
+def why_not(root: Path, name: str) -> str | None:
+    """Why the file of a raw recording is none; None if there is no such file."""
+    for path in sorted([*root.glob(f"{name}.hdf5"), *root.glob(f"*/{name}.hdf5")]):
+        try:
+            return f"ddd17: {path}: is no raw recording of DDD17, but {recognise(path)}"
+        except EventFileError as error:
+            return f"ddd17: {error}"
+    return None
+
+
 def labels_of(recording: Path) -> Path:
     """Where the labels of a recording are."""
     return recording.with_suffix("") / "segmentation_masks"

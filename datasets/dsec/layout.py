@@ -70,8 +70,9 @@ def find_files(root: Path, name: str, folders: list[Path], classes: int) -> Dsec
         classes: 11 or 19: which labels.
 
     Raises:
-        FileNotFoundError: if one is missing; the message says which, and where it was looked for.
+        FileNotFoundError: if any is missing; the message says which, and where each was looked for.
     """
+    lacking: list[str] = []
 
     def first(what: str, *places: str) -> Path:
         there = [folder / place for folder in folders for place in places if (folder / place).exists()]
@@ -79,10 +80,20 @@ def find_files(root: Path, name: str, folders: list[Path], classes: int) -> Dsec
             # a folder that was left empty when its files were moved is not the one
             return next((place for place in there if place.is_file() or any(place.iterdir())), there[0])
         where = " nor ".join(places)
-        raise FileNotFoundError(
+        lacking.append(
             f"dsec: {root}: sequence {name} has no {what}: neither {where} in {', '.join(map(str, folders)) or root}; "
             "unpack the archive that holds it there"
         )
+        return folders[0] / places[0]
+
+    def times(pictures: Path, other: str) -> Path:
+        if not pictures.exists():  # which is told
+            return pictures
+        try:
+            return _times(name, pictures, other)
+        except FileNotFoundError as error:
+            lacking.append(str(error))
+            return pictures
 
     side = f"{classes}classes"
     labels = first(
@@ -90,16 +101,19 @@ def find_files(root: Path, name: str, folders: list[Path], classes: int) -> Dsec
     )
     events = first("events of the left camera", "events/left/events.h5", "left/events.h5", "events.h5")
     images = first("rectified pictures of the left frame camera", "images/left/rectified", "left/rectified")
-    return DsecFiles(
+    files = DsecFiles(
         name,
         events,
         first("map that rectifies events", *(f"{place}rectify_map.h5" for place in ("events/left/", "left/", ""))),
         images,
-        _times(name, images, "images_timestamps.txt"),
+        times(images, "images_timestamps.txt"),
         labels,
-        _times(name, labels, "semantic_timestamps.txt"),
+        times(labels, "semantic_timestamps.txt"),
         first("calibration of the cameras", "calibration/cam_to_cam.yaml", "cam_to_cam.yaml"),
     )
+    if lacking:
+        raise FileNotFoundError("\n".join(lacking))
+    return files
 
 
 _LABELS = ("semantic/left/", "semantic/", "left/", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from spikelab.datasets.segmentation.labelled_recording import LabelledRecording
 from spikelab.datasets.segmentation.numbered_pictures import numbered, picture_size, read_label, read_picture
 from spikelab.datasets.segmentation.samples import IGNORE_INDEX
 from spikelab.events import EventArray
+from spikelab.events.formats.hdf5.dsec_hdf5 import index_fault
 from spikelab.events.formats.hdf5.hdf5_source import dataset, faults_told, open_hdf5
 
 SAME_MOMENT = 10_000
@@ -43,8 +45,8 @@ class DsecRecording(LabelledRecording):
         self.classes, self.colour, self.interpolation = classes, colour, interpolation
         self.stream = StreamOfFile(files.events)
         self._labels, self.times = _timed(files.labels, files.label_times, "labels")
-        images, image_times = _timed(files.images, files.image_times, "pictures")
-        self._images = _of_the_same_moment(files, self._labels, self.times, images, image_times)
+        images, self._image_times = _timed(files.images, files.image_times, "pictures")
+        self._images = _of_the_same_moment(files, self._labels, self.times, images, self._image_times)
         self.label_size = picture_size(self._labels[0])
 
     def label(self, number: int) -> np.ndarray:
@@ -115,6 +117,40 @@ class DsecRecording(LabelledRecording):
 
     def problems(self) -> list[str]:
         """See `LabelledRecording.problems`."""
+        found = self._problems_of_cameras() + self._problems_of_times()
+        numbers = list(numbered(self.folder))
+        gaps = np.flatnonzero(np.diff(numbers) != numbers[1] - numbers[0]) if len(numbers) > 2 else np.empty(0)
+        if gaps.size:
+            found.append(
+                f"{self.folder}: after label {numbers[int(gaps[0])]} comes {numbers[int(gaps[0]) + 1]}: labels are "
+                "missing, and times may belong to others; unpack the archive again"
+            )
+        if wrong := index_fault(self.files.events):
+            found.append(wrong)
+        return found
+
+    def largest_class(self) -> int:
+        """Largest number of a class in the labels that can be read, -1 if there is none."""
+        largest = -1
+        for number in range(len(self)):
+            with contextlib.suppress(ValueError, OSError):  # which `problems` of the data set tells
+                label = self.label(number)
+                largest = max(largest, int(label[label != IGNORE_INDEX].max(initial=0)))
+        return largest
+
+    def _problems_of_times(self) -> list[str]:
+        found = []
+        for path, times in ((self.files.label_times, self.times), (self.files.image_times, self._image_times)):
+            back = np.flatnonzero(np.diff(times) <= 0)
+            if back.size:
+                line = int(back[0]) + 1
+                found.append(
+                    f"{path}: line {line + 1} is {times[line]} us, not later than line {line} with {times[line - 1]} "
+                    f"us ({back.size} such lines); times go forward: unpack the archive again"
+                )
+        return found
+
+    def _problems_of_cameras(self) -> list[str]:
         found = []
         try:
             lost = float((self._targets < 0).mean())
@@ -130,13 +166,6 @@ class DsecRecording(LabelledRecording):
                 )
         except (ValueError, OSError) as error:
             found.append(str(error))
-        numbers = list(numbered(self.folder))
-        gaps = np.flatnonzero(np.diff(numbers) != numbers[1] - numbers[0]) if len(numbers) > 2 else np.empty(0)
-        if gaps.size:
-            found.append(
-                f"{self.folder}: after label {numbers[int(gaps[0])]} comes {numbers[int(gaps[0]) + 1]}: labels are "
-                "missing, and times may belong to others; unpack the archive again"
-            )
         return found
 
 

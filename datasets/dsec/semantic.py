@@ -19,6 +19,7 @@ What to keep in mind:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from spikelab.datasets.cache import published_folder
 from spikelab.datasets.dsec.alignment import Interpolation
 from spikelab.datasets.dsec.layout import find_files, sequence_folders
 from spikelab.datasets.dsec.recording import DsecRecording
+from spikelab.datasets.faulty_recordings import each_sound, tell
 from spikelab.datasets.segmentation.augmentation import Augmentation
 from spikelab.datasets.segmentation.labelled_recording import EventWindow
 from spikelab.datasets.segmentation.recordings import RecordedSegmentation
@@ -36,6 +38,7 @@ TRAIN = tuple(f"zurich_city_{name}" for name in ("00_a", "01_a", "02_a", "04_a",
 TEST = tuple(f"zurich_city_{name}" for name in ("13_a", "14_c", "15_a"))
 """Sequences of training and of test in the literature."""
 
+_NAME = re.compile(r"(interlaken|thun|zurich_city)_\d\d_[a-z]$")
 # names and colours (in hexadecimal); the numbers are those of the labels
 _CLASSES = {
     11: {
@@ -114,16 +117,19 @@ class DSECSemantic(RecordedSegmentation):
         root = published_folder("dsec") if path is None else Path(path).expanduser()
         folders = sequence_folders(root)
         if missing := [name for name in names if name not in folders]:
-            raise FileNotFoundError(
+            problem = FileNotFoundError(
                 f"dsec: {root}: {len(missing)} of the {len(names)} sequences of {split} are missing: "
                 f"{', '.join(missing)}. Fetch them, or name those that are there with sequences="
             )
+            tell([problem])
         augmentation = Augmentation(flip, crop, gain)
+
+        def recording(name: str) -> DsecRecording:
+            files = find_files(root, name, folders[name], classes)
+            return DsecRecording(files, tuple(self.class_names), colour, interpolation)
+
         super().__init__(
-            [
-                DsecRecording(find_files(root, name, folders[name], classes), self.class_names, colour, interpolation)
-                for name in names
-            ],
+            each_sound((name for name in names if name in folders), recording),
             split,
             EventWindow(round(window * 1e6), last_events),
             first=first,
@@ -134,11 +140,23 @@ class DSECSemantic(RecordedSegmentation):
         )
         self.folder = root
 
+    def problems(self) -> list[str]:
+        """See `RecordedSegmentation.problems`."""
+        found = super().problems()
+        largest = max(recording.largest_class() for recording in self.recordings)  # type: ignore[attr-defined]
+        if len(self.class_names) == 19 and 0 <= largest < 11:
+            found.append(
+                f"dsec: {self.folder}: the labels of 19 classes in {self.split} end with class {largest}, and no "
+                "sequence is without a car (13); are they those of 11 classes? Set classes=11, or unpack "
+                "19classes.zip again"
+            )
+        return found
+
     @staticmethod
     def recognises(folder: Path) -> bool:
         """Whether a folder holds sequences of DSEC."""
         marks = ("events/left/events.h5", "events/left/rectify_map.h5", "semantic", "11classes", "19classes")
-        places = (place for found in sequence_folders(folder).values() for place in found)
+        places = (place for name, found in sequence_folders(folder).items() if _NAME.match(name) for place in found)
         return any((place / mark).exists() for place in places for mark in marks)
 
 

@@ -11,6 +11,7 @@ the lists of the two parts, ``trials_to_train.txt`` and ``trials_to_test.txt``.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from spikelab.events.files import EventFileError, open_events
 
 _VERSION = 1  # of the cutting; raise it with every change of what is kept
 _SIDE = 128
+_CLOSE = 100_000  # microseconds without an event at the end of a gesture that are believed
 
 
 class DVSGesture(EventRecordings):
@@ -153,6 +155,22 @@ class DVSGesture(EventRecordings):
         """What was found wrong with a sample that can be read all the same; nothing is."""
         return []
 
+    def problems(self) -> list[str]:
+        """Gestures that their list puts behind the end of the recording; reads all recordings of the split."""
+        found = []
+        for recording in self.recordings:
+            with contextlib.suppress(EventFileError):  # which `make` tells
+                end = _end(recording.path)
+                late = [gesture for gesture in recording.gestures if gesture[2] > end + _CLOSE]
+                if late:
+                    label, start, stop = late[0]
+                    found.append(
+                        f"dvs_gesture: {recording.labels}: {GESTURES[label]!r} from {start} to {stop} us ends after "
+                        f"the last event of {recording.path.name}, at {end} us ({len(late)} such gestures); the list "
+                        "is of another recording, or the recording is cut short: unpack DvsGesture.tar.gz again"
+                    )
+        return found
+
     def _place(self) -> Path:
         for place in (self.folder, self.folder / "DvsGesture"):
             if all((place / f"trials_to_{part}.txt").is_file() for part in ("train", "test")):
@@ -177,6 +195,15 @@ class DVSGesture(EventRecordings):
             remove_abandoned(self.cache)
             write_parts(path, _cut(recording), key)
         return path, key
+
+
+def _end(path: Path) -> int:
+    """Time of the last event, microseconds."""
+    end = -1
+    with open_events(path, format="aedat3", size=(_SIDE, _SIDE)) as file:
+        for events in file.chunks():
+            end = int(events.t[-1]) if len(events) else end
+    return end
 
 
 def _cut(recording: GestureRecording) -> list[EventArray]:

@@ -7,6 +7,8 @@ import dataclasses
 import re
 from pathlib import Path
 
+from spikelab.datasets.faulty_recordings import each_sound
+
 GESTURES = (
     "hand clapping", "right hand wave", "left hand wave", "right arm clockwise", "right arm counter-clockwise",
     "left arm clockwise", "left arm counter-clockwise", "arm roll", "air drums", "air guitar", "other gestures",
@@ -22,11 +24,13 @@ class GestureRecording:
 
     Attributes:
         path: of the AEDAT file.
+        labels: of the list of its gestures.
         user: number of the person.
         gestures: class from 0, and the time from its start to before its end in microseconds, of each gesture.
     """
 
     path: Path
+    labels: Path
     user: int
     gestures: tuple[tuple[int, int, int], ...]
 
@@ -39,27 +43,29 @@ def listed(folder: Path, part: str) -> list[GestureRecording]:
         part: ``"train"`` or ``"test"``.
 
     Raises:
-        FileNotFoundError: if a listed file is missing.
-        ValueError: if a list is damaged; names the file and the line.
+        FileNotFoundError: if listed files are missing.
+        ValueError: if lists are damaged; names each file and line.
     """
     path = folder / f"trials_to_{part}.txt"
-    found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        name = line.strip()
-        if not name:
-            continue
-        match = re.match(r"user(\d+)_", name)
-        if match is None or not name.endswith(".aedat"):
-            raise ValueError(f"dvs_gesture: {path}, line {number}: {name!r} is no recording, such as user01_led.aedat")
-        recording, labels = folder / name, folder / f"{name.removesuffix('.aedat')}_labels.csv"
-        for each in (recording, labels):
-            if not each.is_file():
-                raise FileNotFoundError(
-                    f"dvs_gesture: {each.absolute()} is missing, and line {number} of {path.name} names it; unpack "
-                    "DvsGesture.tar.gz again, or take the line out of the list"
-                )
-        found.append(GestureRecording(recording, int(match[1]), _gestures(labels)))
-    return found
+    lines = enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1)
+    return each_sound(
+        ((number, line.strip()) for number, line in lines if line.strip()), lambda line: _recording(path, *line)
+    )
+
+
+def _recording(path: Path, number: int, name: str) -> GestureRecording:
+    """What a line of a list names."""
+    match = re.match(r"user(\d+)_", name)
+    if match is None or not name.endswith(".aedat"):
+        raise ValueError(f"dvs_gesture: {path}, line {number}: {name!r} is no recording, such as user01_led.aedat")
+    recording, labels = path.with_name(name), path.with_name(f"{name.removesuffix('.aedat')}_labels.csv")
+    for each in (recording, labels):
+        if not each.is_file():
+            raise FileNotFoundError(
+                f"dvs_gesture: {each.absolute()} is missing, and line {number} of {path.name} names it; unpack "
+                "DvsGesture.tar.gz again, or take the line out of the list"
+            )
+    return GestureRecording(recording, labels, int(match[1]), _gestures(labels))
 
 
 def _gestures(path: Path) -> tuple[tuple[int, int, int], ...]:

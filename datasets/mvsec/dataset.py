@@ -5,6 +5,11 @@ network that saw the frames, and did not publish them, so their figures cannot b
 beside a recording: for ``outdoor_day2_data.hdf5`` the pictures ``outdoor_day2_labels/000000.png`` and so on, numbered
 as the pictures in the file's ``davis/left/image_raw``, with one class a pixel, 255 where there is none; of as many
 pictures as one likes.
+
+The recordings of the splits are by default those of the literature on optical flow and depth: networks learn from
+``outdoor_day2`` alone and are judged on ``outdoor_day1`` (and on recordings of other kinds: flights indoors, drives at
+night). Nobody has a validation recording. Source: Lee et al., "Spike-FlowNet", ECCV 2020; ``README.md`` and
+``main_spike_flow_dt1.py`` in github.com/chan8972/Spike-FlowNet.
 """
 
 from __future__ import annotations
@@ -16,22 +21,27 @@ from pathlib import Path
 import numpy as np
 
 from spikelab.datasets.cache import published_folder
+from spikelab.datasets.faulty_recordings import EmptySplitError, each_sound
 from spikelab.datasets.mvsec.recording import MvsecRecording
 from spikelab.datasets.segmentation.augmentation import Augmentation
 from spikelab.datasets.segmentation.labelled_recording import EventWindow
 from spikelab.datasets.segmentation.recordings import RecordedSegmentation
 from spikelab.datasets.segmentation.samples import CLASS_NAMES, PALETTE
+from spikelab.events.files import EventFileError, recognise
 
 SPLITS = ("train", "validation", "test")
+TRAIN, TEST = ("outdoor_day2",), ("outdoor_day1",)
+"""Recordings of training and of test in the literature on optical flow and depth."""
 
 
 class MVSEC(RecordedSegmentation):
-    """MVSEC with labels of one's own. Which recordings make a split must be said: no literature does.
+    """MVSEC with labels of one's own.
 
     Args:
         split: ``"train"``, ``"validation"`` or ``"test"``.
-        train: names of the recordings of the training split, such as ``outdoor_day2``.
-        validation: those of the validation split.
+        train: names of the recordings of the training split. Where no split is named, training has ``outdoor_day2`` and
+            test ``outdoor_day1``, as in the literature on flow and depth; where one is, the others are empty.
+        validation: those of the validation split; the literature has none.
         test: those of the test split.
         path: folder with the recordings and labels, which may lie in folders of their own; None takes
             ``$SPIKELAB_SHARED/data/mvsec``.
@@ -51,6 +61,7 @@ class MVSEC(RecordedSegmentation):
 
     Raises:
         FileNotFoundError: if a recording or its labels are missing.
+        EmptySplitError: if no recording is named for the split.
         ValueError: if an argument is out of range, a recording is in two splits, or labels and pictures do not fit.
     """
 
@@ -58,9 +69,9 @@ class MVSEC(RecordedSegmentation):
         self,
         split: str,
         *,
-        train: Sequence[str] = (),
-        validation: Sequence[str] = (),
-        test: Sequence[str] = (),
+        train: Sequence[str] | None = None,
+        validation: Sequence[str] | None = None,
+        test: Sequence[str] | None = None,
         path: str | Path | None = None,
         camera: str = "left",
         class_names: Sequence[str] | None = None,
@@ -74,11 +85,13 @@ class MVSEC(RecordedSegmentation):
         crop: tuple[int, int] | None = None,
         gain: float = 0.0,
     ):
-        splits = dict(zip(SPLITS, (tuple(train), tuple(validation), tuple(test)), strict=True))
+        if train is None and validation is None and test is None:
+            train, test = TRAIN, TEST
+        splits = dict(zip(SPLITS, (tuple(each or ()) for each in (train, validation, test)), strict=True))
         if split not in splits:
             raise ValueError(f"mvsec: split is {split!r}, must be one of {', '.join(SPLITS)}")
         if not splits[split]:
-            raise ValueError(f"mvsec: name the recordings of the {split} split, such as {split}=[outdoor_day2]")
+            raise EmptySplitError(f"mvsec: name the recordings of the {split} split, such as {split}=[outdoor_day2]")
         names = [name for each in splits.values() for name in each]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"mvsec: {twice[0]} is named twice; a recording belongs to one split")
@@ -93,7 +106,7 @@ class MVSEC(RecordedSegmentation):
             raise FileNotFoundError(f"mvsec: {root}: no such folder; get MVSEC from daniilidis-group.github.io/mvsec")
         augmentation = Augmentation(flip, crop, gain)
         super().__init__(
-            [_recording(root, name, camera, self.class_names) for name in splits[split]],
+            each_sound(splits[split], lambda name: _recording(root, name, camera, self.class_names)),
             split,
             EventWindow(round(window * 1e6), last_events),
             first=first,
@@ -106,17 +119,29 @@ class MVSEC(RecordedSegmentation):
 
     @staticmethod
     def recognises(folder: Path) -> bool:
-        """Whether a folder holds a recording of MVSEC with labels."""
+        """Whether a folder holds a recording of MVSEC, with labels or still without."""
         return any(
-            place.with_name(f"{place.name.removesuffix('_data.hdf5')}_labels").is_dir()
+            place.with_name(f"{place.name.removesuffix('_data.hdf5')}_labels").is_dir() or _is_mvsec(place)
             for place in [*folder.glob("*_data.hdf5"), *folder.glob("*/*_data.hdf5")]
         )
+
+
+def _is_mvsec(path: Path) -> bool:
+    try:
+        return recognise(path) == "mvsec_hdf5"
+    except (EventFileError, OSError):
+        return False
 
 
 def _recording(root: Path, name: str, camera: str, classes: Sequence[str]) -> MvsecRecording:
     found = sorted([*root.glob(f"{name}_data.hdf5"), *root.glob(f"*/{name}_data.hdf5")])
     if not found:
-        raise FileNotFoundError(f"mvsec: {root}: there is no {name}_data.hdf5, here or in a folder below")
+        there = sorted(path.name for path in [*root.glob("*_data.hdf5"), *root.glob("*/*_data.hdf5")])
+        raise FileNotFoundError(
+            f"mvsec: {root}: there is no {name}_data.hdf5, here or in a folder below, but "
+            f"{', '.join(there) or 'none at all'}; fetch it, or name recordings that are there with train=, "
+            "validation= and test="
+        )
     labels = found[0].with_name(f"{name}_labels")
     if not labels.is_dir():
         raise FileNotFoundError(

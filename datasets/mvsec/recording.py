@@ -49,7 +49,7 @@ class MvsecRecording(LabelledRecording):
                 raise ValueError(f"mvsec: {path} has no pictures of the camera {camera} (davis/{camera}/image_raw)")
             images = dataset(path, file["davis"][camera], "image_raw", 3)
             seconds = dataset(path, file["davis"][camera], "image_raw_ts")[:]
-            self.size: tuple[int, int] = images.shape[1:]
+            self.label_size: tuple[int, int] = images.shape[1:]
             count = len(images)
         if len(seconds) != count:
             raise ValueError(f"mvsec: {path}: {count} pictures of the camera {camera} have {len(seconds)} times")
@@ -60,10 +60,10 @@ class MvsecRecording(LabelledRecording):
             )
         self.times = np.rint(seconds[list(self.numbers)] * 1e6).astype(np.int64)
         found = picture_size(self._labels[self.numbers[0]])
-        if found != self.size:
+        if found != self.label_size:
             raise ValueError(
                 f"mvsec: {self._labels[self.numbers[0]]} has height and width {found}, the pictures in {path} "
-                f"{self.size}; make labels of the raw pictures, not of rectified ones"
+                f"{self.label_size}; make labels of the raw pictures, not of rectified ones"
             )
         self.stream = StreamOfFile(path, camera)
 

@@ -22,12 +22,14 @@ class LabelledRecording(ABC):
         folder: where it is.
         stream: its events.
         times: of the labels, microseconds on the clock of the events, int64 ``[N]``.
+        label_size: height and width of the labels, pixels: of the first one.
     """
 
     name: str
     folder: Path
     stream: EventStream
     times: np.ndarray
+    label_size: tuple[int, int]
 
     @abstractmethod
     def label(self, number: int) -> np.ndarray:

@@ -56,9 +56,13 @@ class RecordedSegmentation(SegmentationDataset):
                 f"{self.recordings[0].folder}: {sum(map(len, self.recordings))} labels in {len(self.recordings)} "
                 f"recordings leave no sample when the first {first} of each are left out"
             )
-        size = self.recordings[0].label(0).shape
         super().__init__(
-            split, window.duration, (size[0], size[1]), time_bins=time_bins, augmentation=augmentation, seed=seed
+            split,
+            window.duration,
+            self.recordings[0].label_size,
+            time_bins=time_bins,
+            augmentation=augmentation,
+            seed=seed,
         )
 
     def __len__(self) -> int:

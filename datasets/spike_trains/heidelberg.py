@@ -109,7 +109,7 @@ class HeidelbergSpikes(SpikeTrains):
     @classmethod
     def recognises(cls, folder: Path) -> bool:
         """Whether a folder holds files of this data set, by their names."""
-        return any(folder.glob(f"{cls.home}_*.h5"))
+        return any(any(folder.glob(f"{cls.home}_*.h5{packed}")) for packed in ("", ".zip", ".gz"))
 
     def recording(self, index: int) -> EventArray:
         """See `EventRecordings.recording`."""

@@ -10,12 +10,10 @@ import torch
 from tqdm import tqdm
 
 from spikelab import registry
-from spikelab.events.files import EventFileError
 from spikelab.learn.build import build_dataset
 from spikelab.report.alignment import alignment_picture
-from spikelab.report.data_folder import check_folder
+from spikelab.report.data_folder import add_reason, check_folder
 from spikelab.settings import DataCheck, DataMake
-from spikelab.video.errors import VideoError
 
 _SHOWN = 3
 """Absent classes that are told one by one."""
@@ -81,8 +79,10 @@ def check(settings: DataCheck) -> dict[str, Any]:
         As `make`, and for each split the size of its pictures, the share of labelled pixels (or of samples, where each
         has one label) of each class, how many samples each condition has, the mean number of events where there are
         any, and the `problems` found: samples whose shape or dtype differs, values that are not finite, frames or
-        images outside 0 to 1, labels that are no class, classes that are absent, videos that are damaged or have no
-        motion. Videos that cannot be read at all are in `failed`, and do not stop the others.
+        images outside 0 to 1, labels that are no class, classes of which there is no sample, videos that are damaged or
+        have no motion. Classes that no pixel has are in `notes`: rare ones are often absent. Files that cannot be read
+        at all are in `failed`, and do not stop the others. `problems` beside the splits is the number of all that was
+        found, and the command ends with 1 where it is not 0.
 
     Raises:
         CacheFileError: If a cached file is damaged.
@@ -98,13 +98,16 @@ def check(settings: DataCheck) -> dict[str, Any]:
         return _survey(dataset, failed)
 
     if settings.name not in registry.names("datasets") and Path(settings.name).expanduser().exists():
-        return check_folder(Path(settings.name).expanduser(), settings, survey_and_draw)
-    figures = make(settings)
-    failed = figures.pop("failed", {})
-    for split in settings.splits:
-        dataset = build_dataset(settings.name, split, _options(settings))
-        figures["splits"][split] |= survey_and_draw(dataset, failed)
-    return figures | ({"failed": failed} if failed else {})
+        figures = check_folder(Path(settings.name).expanduser(), settings, survey_and_draw)
+    else:
+        figures = make(settings)
+        failed = figures.pop("failed", {})
+        for split in settings.splits:
+            dataset = build_dataset(settings.name, split, _options(settings))
+            figures["splits"][split] |= survey_and_draw(dataset, failed)
+        figures |= {"failed": failed} if failed else {}
+    problems = sum(len(split["problems"]) for split in figures.get("splits", {}).values())
+    return figures | {"problems": problems + len(figures.get("failed", {}))}
 
 
 def _draw(dataset: Any, path: Path) -> None:
@@ -128,11 +131,9 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
     for index in tqdm(range(len(dataset)), f"check {dataset.split}", leave=False, disable=None):
         try:
             sample = dataset[index]
-        except VideoError as error:
-            failed.setdefault(str(dataset.path(index)), str(error))
-            continue
-        except EventFileError as error:
-            failed.setdefault(str(error.path), str(error))
+            raw = dataset.raw(index).events if counted and hasattr(dataset, "raw") else None
+        except (ValueError, OSError) as error:  # those of event files and of videos are such
+            _add_fault(failed, error, dataset, index)
             continue
         first = sample if first is None else first
         problems += dataset.faults(index) if hasattr(dataset, "faults") else []
@@ -141,7 +142,6 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
         counts += torch.bincount(label[(label >= 0) & (label < len(counts))], minlength=len(counts))
         found = dataset.conditions(index) if hasattr(dataset, "conditions") else ()
         conditions.update([found] if isinstance(found, str) else found)
-        raw = dataset.raw(index).events if counted and hasattr(dataset, "raw") else None
         if "events" in sample:
             events += len(raw) if raw is not None else float(sample["events"].sum())
     if first is None:
@@ -149,19 +149,31 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
     shares = counts / counts.sum().clamp(min=1)
     labelled = "pixel" if first["label"].dim() else "sample"
     absent = [name for name, count in zip(dataset.class_names, counts, strict=True) if not count]
+    told = [f"no {labelled} of class {name!r}" for name in absent]
     if len(absent) > _SHOWN:
-        problems.append(f"no {labelled} of {len(absent)} of {len(counts)} classes: {', '.join(absent)}")
-    else:
-        problems += [f"no {labelled} of class {name!r}" for name in absent]
+        told = [f"no {labelled} of {len(absent)} of {len(counts)} classes: {', '.join(absent)}"]
+    # pixels of a rare class are often not in a split; each class of recordings is in each split that is whole
+    problems += told if labelled == "sample" else []
     figures = {
         "size": _size(first),
         "labelled": labelled,
         "classes": {name: float(share) for name, share in zip(dataset.class_names, shares, strict=True)},
         "conditions": dict(conditions),
         "problems": problems,
+        "notes": told if labelled == "pixel" else [],
     }
-    told = counted and "events" in first
-    return figures | ({"events_per_sample": events / len(dataset)} if told else {})
+    return figures | ({"events_per_sample": events / len(dataset)} if counted and "events" in first else {})
+
+
+def _add_fault(failed: dict[str, str], error: Exception, dataset: Any, index: int) -> None:
+    """Take down a sample that cannot be read, under its file as far as the error or the data set knows that."""
+    path = getattr(dataset, "path", None)
+    if hasattr(error, "path"):
+        add_reason(failed, str(error.path), str(error))
+    elif callable(path):  # a file for each sample; `make` may have told it already, in other words
+        failed.setdefault(str(path(index)), str(error))
+    else:
+        add_reason(failed, f"{dataset.split}, sample {index}", str(error))
 
 
 def _size(sample: Mapping[str, Any]) -> list[int]:

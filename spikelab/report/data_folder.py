@@ -11,8 +11,10 @@ from typing import Any
 from tqdm import tqdm
 
 from spikelab import registry
+from spikelab.datasets.faulty_recordings import EmptySplitError, faulty_left_out
 from spikelab.events.files import EventFileError, open_events
 from spikelab.learn.build import build_dataset
+from spikelab.report.folder_mistakes import above, archives, below, damaged_archives, unfinished, without
 from spikelab.settings import DataCheck
 
 _PLACES = ("folder", "path")
@@ -22,7 +24,8 @@ _PLACES = ("folder", "path")
 def recognised(place: Path) -> list[str]:
     """Names of the data sets that a folder may hold, by what is in it.
 
-    A data set that can be recognised says so with a static method `recognises(folder)`.
+    A data set that can be recognised says so with a static method `recognises(folder)`. One that cannot read every
+    form of itself by its defaults has another, `options_to_check(folder)`.
     """
     found = []
     for name in registry.names("datasets"):
@@ -40,7 +43,7 @@ def check_folder(
 ) -> dict[str, Any]:
     """Find out what a folder holds and read all of it.
 
-    A split that cannot be opened does not stop the others.
+    Nothing stops the check: neither a split that cannot be opened, nor a recording of it, nor a file.
 
     Args:
         place: the folder; or a single file of events.
@@ -52,49 +55,89 @@ def check_folder(
         folder of recordings that is no known data set: `recordings`, the number of files of each format.
 
     Raises:
-        ValueError: If there is nothing in it that spikelab can read, or it may be several data sets.
+        ValueError: If there is nothing in it that spikelab can read, another folder is meant, or it may be several data
+            sets.
     """
+    failed = unfinished(place)
+    damaged = damaged_archives(place)
     names = recognised(place) if place.is_dir() else []
+    if names and damaged:
+        # an archive that is not whole may be of any set: what lies beside it tells
+        with without(place, damaged) as rest:
+            names = recognised(rest)
     if not names:
-        return _recordings(place)
+        failed |= damaged
+        return _recordings(place, failed)
     if len(names) > 1:
         raise ValueError(
             f"{place}: may be {' or '.join(names)}, whose files are alike; say which: spikelab data check "
             f"--name {names[0]} --options.folder {place}"
         )
     (name,) = names
-    parameters = inspect.signature(registry.load("datasets", name)).parameters
+    kind = registry.load("datasets", name)
+    parameters = inspect.signature(kind).parameters
     option = next(each for each in _PLACES if each in parameters)
-    options = {option: str(place), **settings.options}
+    needed = kind.options_to_check(place) if hasattr(kind, "options_to_check") else {}
+    options = {option: str(place), **needed, **settings.options}
     splits: dict[str, dict[str, Any]] = {}
-    failed: dict[str, str] = {}
-    origins = []
+    origins, notes = [], []
     for split in settings.splits:
-        try:
-            dataset = build_dataset(name, split, options)
-            origins.append(getattr(dataset, "origin", ""))
-            problems = list(dataset.problems()) if hasattr(dataset, "problems") else []
-            figures = survey(dataset, failed)
-        except (ValueError, OSError, RuntimeError, EventFileError) as error:
-            failed[split] = str(error)
-            continue
-        splits[split] = {"samples": len(dataset)} | figures | {"problems": problems + figures["problems"]}
+        with faulty_left_out() as faults:
+            try:
+                dataset = build_dataset(name, split, options)
+                origins.append(getattr(dataset, "origin", ""))
+                problems = _problems(dataset)
+                figures = survey(dataset, failed)
+                splits[split] = {"samples": len(dataset)} | figures
+                problems = [each for each in problems if each not in failed.values()]
+                splits[split]["problems"] = list(dict.fromkeys(problems + figures["problems"]))
+            except EmptySplitError as error:
+                notes.append(str(error))
+            except (ValueError, OSError, RuntimeError) as error:
+                faults += str(error).splitlines()
+        for fault in faults:
+            add_reason(failed, split, fault)
     figures = {"name": name, "folder": str(place), "splits": splits}
     told = "; ".join(dict.fromkeys(origin for origin in origins if origin))
-    return figures | ({"origin": told} if told else {}) | ({"failed": failed} if failed else {})
+    more: dict[str, Any] = {"origin": told, "notes": notes, "failed": failed}
+    return figures | {key: value for key, value in more.items() if value}
 
 
-def _recordings(place: Path) -> dict[str, Any]:
+def _problems(dataset: Any) -> list[str]:
+    """What a data set that looks through its files finds."""
+    if not hasattr(dataset, "problems"):
+        return []
+    try:
+        return list(dataset.problems())
+    except (ValueError, OSError) as error:
+        return str(error).splitlines()
+
+
+def add_reason(failed: dict[str, str], where: str, reason: str) -> None:
+    """Take down why something cannot be used, once; a place may have several reasons."""
+    if reason in failed.values():
+        return
+    number = sum(place == where or place.startswith(f"{where} (") for place in failed)
+    failed[f"{where} ({number + 1})" if number else where] = reason
+
+
+def _recordings(place: Path, failed: dict[str, str]) -> dict[str, Any]:
     """Read every file of events in a folder and below it."""
+    if place.is_dir() and (meant := below(place, recognised) or above(place, recognised)):
+        listed = "; ".join(f"spikelab data check {folder} ({' or '.join(names)})" for folder, names in meant.items())
+        raise ValueError(
+            "\n".join([f"{place}: is no data set itself, but another folder is: {listed}", *failed.values()])
+        )
     paths = [place] if place.is_file() else [path for path in sorted(place.rglob("*")) if path.is_file()]
     formats: Counter[str] = Counter()
-    failed: dict[str, str] = {}
     events = 0
     for path in tqdm(paths, "check", unit="file", leave=False, disable=None):
+        if str(path) in failed:
+            continue
         try:
             with open_events(path) as file:
                 count = sum(len(chunk) for chunk in file)
-        except EventFileError as error:
+        except (EventFileError, OSError, ImportError) as error:
             # other files may lie among recordings: a description, labels
             if "is no event file of a known format" not in str(error):
                 failed[str(path)] = str(error)
@@ -102,9 +145,10 @@ def _recordings(place: Path) -> dict[str, Any]:
         formats[file.format] += 1
         events += count
     if not formats and not failed:
+        packed = f"; unpack {', '.join(archives(place))} there" if archives(place) else ""
         raise ValueError(
-            f"{place}: is none of the data sets that can be recognised, and holds no file of events; `spikelab info` "
-            "lists both"
+            f"{place}: is none of the data sets that can be recognised, and holds no file of events{packed}; `spikelab "
+            "info` lists both"
         )
     figures: dict[str, Any] = {"folder": str(place), "recordings": dict(formats), "events": events}
     return figures | ({"failed": failed} if failed else {})

@@ -106,6 +106,8 @@ def data(figures: Figures) -> str:
     text.append(render(["", *splits], rows))
     problems = [f"{name}: {problem}" for name, split in splits.items() for problem in split.get("problems", [])]
     problems += [f"cannot be read: {reason}" for reason in figures.get("failed", {}).values()]
+    text += [f"note: {note}" for note in figures.get("notes", [])]
+    text += [f"note: {name}: {note}" for name, split in splits.items() for note in split.get("notes", [])]
     return "\n".join([*text, *(problems or (["no problem found"] if "classes" in first else []))])
 
 

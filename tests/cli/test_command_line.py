@@ -134,7 +134,7 @@ def test_data(capsys, tmp_path):
     assert sum(splits["test"]["classes"].values()) == pytest.approx(1)
     assert splits["train"]["conditions"] == {"dark": 8}
     assert splits["train"]["problems"] == []
-    assert main(["data", "check", "--name", "tiny", "--options.nan_at", "3", "--options.label_at", "4"]) == 0
+    assert main(["data", "check", "--name", "tiny", "--options.nan_at", "3", "--options.label_at", "4"]) == 1
     text = capsys.readouterr().out
     assert "train: sample 3: events holds values that are not finite" in text
     assert "train: sample 4: label 17 is no class (0 to 2)" in text

@@ -55,7 +55,7 @@ def test_a_fault_is_named(alphabet, capsys):
 
 def test_classes_that_a_split_lacks(alphabet, capsys):
     (alphabet / "labels.json").write_text(json.dumps(["A", "B", "A", "B", "A", "C"]))
-    assert main(["data", "check", str(alphabet)]) == 0
+    assert main(["data", "check", str(alphabet)]) == 1
     assert "test: no sample of class 'C'" in capsys.readouterr().out
 
 

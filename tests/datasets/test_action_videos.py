@@ -607,7 +607,7 @@ def test_videos_without_any_p_frame_are_told(tmp_path, capsys):
     write_video(tmp_path / "data" / "still" / "one.mp4", pictures(0, frames=1))
     options = {"folder": tmp_path / "data", "cache": tmp_path, "size": "[32,48]", "crop": "none"}
     code, figures = report_of("check", options, tmp_path, "--splits=train")
-    assert code == 0
+    assert code == 1
     assert "one.mp4: has no P-frame" in figures["splits"]["train"]["problems"][0]
     data = ActionVideos("train", **(OPTIONS | {"folder": tmp_path / "data", "cache": tmp_path}))
     for _ in ("new", "from the cache"):

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from spikelab.datasets.faulty_recordings import EmptySplitError
 from spikelab.datasets.mvsec.dataset import MVSEC
 from spikelab.datasets.mvsec.miniature import write
 from spikelab.events import voxel_grid
@@ -43,6 +44,17 @@ def test_item(whole):
     assert train.conditions(0) == ("outdoor_day2",)
     assert (train.class_counts()[[0, 1]] > 0).all()
     assert train.problems() == test.problems() == []
+
+
+def test_splits_of_the_literature(whole):
+    """Where none is named: outdoor_day2 to learn from, outdoor_day1 to be judged by, none for validation."""
+    assert MVSEC("train", path=whole).conditions(0) == ("outdoor_day2",)
+    assert MVSEC("test", path=whole).conditions(0) == ("outdoor_day1",)
+    with pytest.raises(EmptySplitError, match=r"name the recordings of the validation split"):
+        MVSEC("validation", path=whole)
+    # who names one names all
+    with pytest.raises(EmptySplitError, match=r"name the recordings of the test split"):
+        MVSEC("test", path=whole, train=["outdoor_day1"])
 
 
 def test_events_picture_and_label_of_one_moment(whole):
@@ -105,6 +117,9 @@ def test_recognised_by_what_is_in_the_folder(whole, broken):
     shutil.rmtree(broken / LABELS)
     assert MVSEC.recognises(broken)
     shutil.rmtree(broken / "outdoor_day1_labels")
+    assert MVSEC.recognises(broken)  # labels are still to be made
+    for path in broken.glob("*_data.hdf5"):
+        path.write_bytes(b"something else")
     assert not MVSEC.recognises(broken)
 
 

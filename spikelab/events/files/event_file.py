@@ -178,7 +178,7 @@ class EventFile:
     def _measured_by(self, blocks: Any) -> tuple[int, int]:
         largest_x = largest_y = 0
         for block in blocks:
-            x, y, _ = extremes(block.x, block.y, block.p)
+            x, y = extremes(block.x, block.y)
             largest_x, largest_y = max(largest_x, x), max(largest_y, y)
         return largest_y + 1, largest_x + 1
 
@@ -210,8 +210,15 @@ class EventFile:
             self._tell(ordering.latest)
 
     def _readable(self, columns: Iterator[Columns]) -> Iterator[Columns]:
+        seen = 0
         try:
-            yield from columns
+            for block in columns:
+                if len(block.p) and block.p.max() > 1:
+                    good = int(np.argmax(block.p > 1))
+                    yield block.taken(slice(good))
+                    raise Damage(f"event {seen + good} has polarity {block.p[good]}, not 0 or 1", None)
+                yield block
+                seen += len(block.p)
         except Damage as damage:
             lost = "" if damage.events_lost is None else f"; {damage.events_lost} events are lost"
             self.damage = f"{damage.place}{damage.reason}{lost}"
@@ -223,10 +230,7 @@ class EventFile:
                 ) from None
 
     def _on_sensor(self, block: Columns, seen: int) -> Columns:
-        largest_x, largest_y, largest_p = extremes(block.x, block.y, block.p)
-        if largest_p > 1:
-            event = int(np.flatnonzero(block.p > 1)[0])
-            raise EventFileError(self.path, f"event {seen + event} has polarity {block.p[event]}, not 0 or 1")
+        largest_x, largest_y = extremes(block.x, block.y)
         if self.size is None or (largest_y < self.size[0] and largest_x < self.size[1]):
             return block
         height, width = self.size

@@ -113,14 +113,13 @@ def _lateness(t, newest, window, floor):
 
 
 @njit(cache=True, nogil=True)
-def extremes(x, y, p):
-    """Largest x, y and p: one pass over all three. Nothing of an empty block is larger than -1."""
-    largest_x, largest_y, largest_p = np.int64(-1), np.int64(-1), np.int64(-1)
+def extremes(x, y):
+    """Largest x and y: one pass over both. Nothing of an empty block is larger than -1."""
+    largest_x, largest_y = np.int64(-1), np.int64(-1)
     for i in range(x.size):
         largest_x = max(largest_x, np.int64(x[i]))
         largest_y = max(largest_y, np.int64(y[i]))
-        largest_p = max(largest_p, np.int64(p[i]))
-    return largest_x, largest_y, largest_p
+    return largest_x, largest_y
 
 
 def inside(columns: Columns, width: int, height: int) -> npt.NDArray[np.bool_]:

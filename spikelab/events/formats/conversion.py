@@ -26,7 +26,9 @@ def converted(t: np.ndarray, x: np.ndarray, y: np.ndarray, p: np.ndarray, unit: 
     Returns:
         The columns, and None or the reason why they end.
     """
-    found = {"t": _times(t, POWERS[unit]), "x": _pixels(x), "y": _pixels(y), "p": _polarities(p)}
+    # what overflows or is no number is found to be none afterwards
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = {"t": _times(t, POWERS[unit]), "x": _pixels(x), "y": _pixels(y), "p": _polarities(p)}
     good = min(len(each) for each in found.values())
     reason = None
     if good < len(t):

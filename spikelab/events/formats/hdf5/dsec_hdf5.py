@@ -16,6 +16,7 @@ import numpy as np
 
 from spikelab.events.array import EventArray
 from spikelab.events.check import COLUMNS
+from spikelab.events.files import source
 from spikelab.events.files.errors import EventFileError
 from spikelab.events.files.source import Columns, EventFormat, Opening
 from spikelab.events.files.streams import chosen
@@ -26,6 +27,7 @@ from spikelab.events.formats.hdf5.hdf5_source import (
     SIGNATURE,
     Hdf5Source,
     dataset,
+    faults_told,
     open_hdf5,
     sides,
     size_in,
@@ -91,6 +93,35 @@ class DsecSource(Hdf5Source):
             return 0
         # an index that was not made for these events would lose some: the event before must be older
         return first if int(t[first - 1]) < wanted else 0
+
+
+def index_fault(path: Path) -> str | None:
+    """What is wrong with ``ms_to_idx`` of a file; reads all times. None if it is right, or there is none.
+
+    Reading a part of the time is right all the same, as the index is only believed where the times agree, but slow.
+    """
+    try:
+        with DsecSource(path) as opened, faults_told(path):
+            if opened.index is None:
+                return None
+            index, t = opened.index[:], opened.datasets[2]
+            begin, first = 0, 0  # event, and entry of the index that is looked at next
+            while begin < len(t) and first < len(index):
+                times = t[begin : begin + source.BLOCK].astype(np.int64)
+                # up to the millisecond that the last of these events is in
+                entries = np.arange(first, min(len(index), int(times[-1]) // 1000 + 1))
+                wrong = np.flatnonzero(index[entries] != begin + np.searchsorted(times, entries * 1000))
+                if wrong.size:
+                    entry = int(entries[wrong[0]])
+                    wanted = begin + int(np.searchsorted(times, entry * 1000))
+                    return (
+                        f"{path}: ms_to_idx says that event {index[entry]} is the first of millisecond {entry}, and it "
+                        f"is event {wanted}; the index is of other events: fetch the file again"
+                    )
+                begin, first = begin + len(times), max(first, entries[-1] + 1 if len(entries) else first)
+    except EventFileError:
+        return None  # reading the events tells
+    return None
 
 
 def camera_groups(file: h5py.File) -> list[str]:

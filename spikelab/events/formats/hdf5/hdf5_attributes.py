@@ -6,6 +6,7 @@ of files shows. Numbers and text of fixed length do no harm. Other text is read 
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -57,6 +58,13 @@ def numbers(group: h5py.Group) -> dict[str, Any]:
 
 def texts(path: Path) -> dict[str, str]:
     """All texts among the attributes of the root, of whatever length; none where they are damaged."""
+    about = path.stat()
+    return dict(_texts(path, about.st_size, about.st_mtime_ns))
+
+
+# the process takes some tenths of a second, and files are often opened several times in a row
+@functools.lru_cache(maxsize=32)
+def _texts(path: Path, size: int, changed: int) -> dict[str, str]:
     try:
         answer = subprocess.run(
             [sys.executable, "-c", _READ_TEXTS, str(path)], capture_output=True, timeout=PATIENCE, check=True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import struct
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -67,6 +68,25 @@ def open_hdf5(path: Path) -> h5py.File:
         if not path.stat().st_size:
             raise EventFileError(path, "is empty")
         return h5py.File(path, "r", rdcc_nbytes=_CACHE)
+
+
+def beyond_the_end(path: Path) -> list[str]:
+    """A note if bytes follow what a file says is its end: HDF5 passes over them, be they a second recording.
+
+    Source: "HDF5 File Format Specification", version 3.0, section II.A.
+    """
+    with open(path, "rb") as file:
+        head = file.read(56)
+    place = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[8]) if head.startswith(SIGNATURE) and len(head) == 56 else None
+    if place is None or head[13 if place >= 40 else 9] != 8:
+        return []
+    (end,) = struct.unpack_from("<Q", head, place)
+    size = path.stat().st_size
+    if size <= end:
+        return []
+    return [
+        f"byte {end}: {size - end} bytes follow the end of the HDF5 file, and were not read; were two files joined?"
+    ]
 
 
 def fits(opening: Opening, fitting: Callable[[h5py.File], bool]) -> bool:
@@ -191,7 +211,7 @@ class Hdf5Source(EventSource):
         Raises:
             Damage: where something cannot be decompressed, is not there, or is no event.
         """
-        self.notes = []
+        self.notes = beyond_the_end(self.path)
         return self._blocks(0)
 
     def before(self, t_start: int) -> Iterator[Columns]:

@@ -52,9 +52,9 @@ class PropheseeHdf5Source(Hdf5Source):
 
     def triggers(self) -> Triggers:
         """See `EventSource.triggers`."""
-        if "EXT_TRIGGER" not in self.file or "events" not in self.file["EXT_TRIGGER"]:
-            return super().triggers()
         with faults_told(self.path):
+            if "EXT_TRIGGER" not in self.file or "events" not in self.file["EXT_TRIGGER"]:
+                return super().triggers()
             table = _table(self, "EXT_TRIGGER", ("p", "t", "id"))[:]
         return Triggers(table["t"].astype(np.int64), table["id"].astype(np.uint8), table["p"] > 0)
 

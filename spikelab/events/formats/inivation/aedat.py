@@ -72,7 +72,7 @@ def read_header(path: Path) -> Header:
         match = _MARK.match(first)
         if match is None:
             raise EventFileError(
-                path, "has no header of an AEDAT file (#!AER-DAT...); it is cut short or of another format"
+                path, "has no header of an AEDAT file (#!AER-DAT...); it is cut short or of another format", 0
             )
         end = file.tell()
         while end < _MOST:

@@ -116,16 +116,23 @@ class Aedat2Source(EventSource):
         with open(self.path, "rb") as file:
             offset = self._begin
             file.seek(offset)
-            while len(records := np.fromfile(file, self._record, source.BLOCK)):
+            while len(records := np.fromfile(file, self._record, self._room(offset))):
                 yield records["address"].astype(np.uint32), records["t"].astype(np.uint32), offset
                 offset += records.nbytes
             rest = self.path.stat().st_size - offset
         if rest:
             raise Damage(f"the last event is cut short, {rest} of its {self._record.itemsize} bytes are there", offset)
 
+    def _room(self, offset: int) -> int:
+        """Records of the next block: no more room than there is in the file."""
+        return max(min(source.BLOCK, (self.path.stat().st_size - offset) // self._record.itemsize), 0)
+
     def _camera_by_addresses(self) -> str:
         """DVS128 for files whose addresses all have 16 bits: those of other cameras have more but in one corner."""
-        address = next(self._records(), (np.empty(0, np.uint32),))[0]
+        try:
+            address = next(self._records(), (np.empty(0, np.uint32),))[0]
+        except Damage:  # which reading tells
+            address = np.empty(0, np.uint32)
         few = address & 0x7FFFFFFF < 0x10000
         return "DVS128" if self._record.itemsize == 6 or (len(address) and few.all()) else ""
 

@@ -33,7 +33,7 @@ class Aedat3Source(EventSource):
         if header.version[0] != 3:
             raise EventFileError(path, f"is AEDAT {'.'.join(map(str, header.version))}, not AEDAT 3")
         if header.version > (3, 0) and not header.closed:
-            raise EventFileError(path, "its header has no end (#!END-HEADER); it is cut short")
+            raise EventFileError(path, "its header has no end (#!END-HEADER); it is cut short", header.end)
         form = header.field("Format") or "RAW"
         if form.upper() != "RAW":
             raise EventFileError(path, f"its packets are in the format {form}, of which only RAW is read; "

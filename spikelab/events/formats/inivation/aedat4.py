@@ -98,6 +98,8 @@ class Aedat4Source(EventSource):
         self.notes = []
         if self._shell.table < 0:
             self.notes.append("it has no table of its packets: its recording was interrupted, or is still going on")
+        if joined := self._shell.joined():
+            self.notes.append(f"byte {joined}: another file follows, and was not read; were two files joined?")
         waiting: list[np.ndarray] = []
         room = source.BLOCK
         try:

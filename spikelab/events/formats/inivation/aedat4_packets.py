@@ -27,6 +27,7 @@ MOST = 1 << 28
 """Bytes of a packet after decompression that are believed; cameras send a thousandth of it."""
 
 _NONE, _LZ4, _ZSTD = (0,), (1, 2), (3, 4)
+_MARK = b"#!AER-DAT4."
 _PACKET = struct.Struct("<ii")
 _SIZE = struct.Struct("<i")
 
@@ -89,8 +90,8 @@ class Shell:
             EventFileError: if it makes no sense.
         """
         with open(path, "rb") as file:
-            if not file.readline(64).startswith(b"#!AER-DAT4."):
-                raise EventFileError(path, "has no header of an AEDAT 4 file; it is cut short or of another format")
+            if not file.readline(64).startswith(_MARK):
+                raise EventFileError(path, "has no header of an AEDAT 4 file; it is cut short or of another format", 0)
             size = file.read(_SIZE.size)
             length = _SIZE.unpack(size)[0] if len(size) == _SIZE.size else -1
             if not 0 < length <= path.stat().st_size - file.tell():
@@ -103,7 +104,9 @@ class Shell:
             compression, table = scalar(header, 4, "Int32", 0), scalar(header, 6, "Int64", -1)
             streams = {stream.number: stream for stream in _streams(ElementTree.fromstring(description))}
         except (*NO_FLATBUFFER, ElementTree.ParseError) as error:
-            raise EventFileError(path, f"has a header that makes no sense ({error}); fetch the file again") from None
+            raise EventFileError(
+                path, f"has a header that makes no sense ({error}); fetch the file again", begin - length
+            ) from None
         if compression not in (*_NONE, *_LZ4, *_ZSTD):
             raise EventFileError(path, f"is compressed by method {compression}, which is not known")
         if table != -1 and table < begin:
@@ -167,6 +170,19 @@ class Shell:
         except (Damage, *NO_FLATBUFFER):
             return []
         return found if all(self.begin <= place.offset < self.table for place in found) else []
+
+    def joined(self) -> int | None:
+        """Byte at which another file begins, behind the table of packets; None if none does."""
+        overlap = b""
+        if 0 <= self.table < self.path.stat().st_size:
+            with open(self.path, "rb") as file:
+                file.seek(self.table)
+                while content := file.read(1 << 20):
+                    place = (overlap + content).find(_MARK)
+                    if place >= 0:
+                        return file.tell() - len(content) - len(overlap) + place
+                    overlap = content[1 - len(_MARK) :]
+        return None
 
     def unpacked(self, content: bytes, at: int) -> bytes:
         """A flatbuffer without its size, of bytes as the file holds them.
@@ -264,7 +280,7 @@ def _streams(description: ElementTree.Element) -> Iterator[Stream]:
         number = int(node.get("name", ""))
         fields = {attribute.get("key"): (attribute.text or "").strip() for attribute in node.iter("attr")}
         width, height = fields.get("sizeX", ""), fields.get("sizeY", "")
-        size = (int(width), int(height)) if width.isdigit() and height.isdigit() else None
+        size = (int(width), int(height)) if width.isdecimal() and height.isdecimal() else None
         if size is not None and not all(1 <= side <= 65536 for side in size):
             raise ValueError(f"a sensor of {size[0]} x {size[1]} pixels")
         camera = fields.get("source", "")

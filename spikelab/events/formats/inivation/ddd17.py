@@ -19,7 +19,7 @@ import numpy as np
 
 from spikelab.events.files.errors import Damage, EventFileError
 from spikelab.events.files.source import Columns, EventFormat, EventSource, Frame, Triggers
-from spikelab.events.formats.hdf5.hdf5_source import FAULTS, dataset, faults_told, fits, open_hdf5
+from spikelab.events.formats.hdf5.hdf5_source import FAULTS, beyond_the_end, dataset, faults_told, fits, open_hdf5
 from spikelab.events.formats.inivation import caer_packets
 from spikelab.events.formats.inivation.caer_packets import FRAME, HEADER_BYTES, POLARITY, SPECIAL, PacketHeader, Piece
 from spikelab.events.formats.inivation.hdf5_lists import ListTable
@@ -56,7 +56,7 @@ class Ddd17Source(EventSource):
 
     def columns(self) -> Iterator[Columns]:
         """See `EventSource.columns`."""
-        self.notes = []
+        self.notes = beyond_the_end(self.path)
         decoder = caer_packets.PolarityDecoder(mirror_x=self.width, mirror_y=self.height)
         yield from decoder.columns(self._pieces(POLARITY))
         if decoder.invalid:

@@ -6,6 +6,7 @@ wraps after 71 minutes; it is unwrapped.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ class DatSource(RawSource):
 
     def _version(self) -> int:
         version = self.header.fields.get("version", "0")
-        if not version.isdigit():
+        if not re.fullmatch(r"[0-9]{1,9}", version):
             raise EventFileError(self.path, f"has the version {version!r} in its header, which must be a number")
         return int(version)
 
@@ -70,6 +71,10 @@ class DatSource(RawSource):
         if self._kind == _TRIGGERS:
             return len(words), 0, False
         return _decode(words, place, state, *self._bits, *block)
+
+    def reason(self, word: int, event: int) -> str:
+        """See `RawSource.reason`."""
+        return f"event {event} has polarity {word >> 60}, not 0 or 1"
 
     def decode_triggers(self, words: np.ndarray, state: np.ndarray, block: tuple[np.ndarray, ...]) -> int:
         """See `RawSource.decode_triggers`."""
@@ -103,7 +108,10 @@ def _decode(words, place, state, bits_x, bits_y, t, x, y, p):
         x[count] = address & ((1 << bits_x) - 1)
         y[count] = (address >> bits_x) & ((1 << bits_y) - 1)
         # four bits where the address has 14 + 14, of which ON uses one; the old address has one
-        p[count] = (address >> (bits_x + bits_y)) & (0xF if bits_x == 14 else 1)
+        polarity = (address >> (bits_x + bits_y)) & (0xF if bits_x == 14 else 1)
+        if polarity > 1:
+            return place, count, True
+        p[count] = polarity
         count += 1
         place += 1
     state[_LAST], state[_WRAPPED] = last, wrapped

@@ -60,9 +60,11 @@ class Header:
 
 
 def _sides(width: str, height: str) -> tuple[int, int] | None:
-    if width.isdigit() and height.isdigit() and 0 < int(width) <= 65536 and 0 < int(height) <= 65536:
-        return int(width), int(height)
-    return None
+    # not every digit of Unicode is one for int, and not every length
+    if not re.fullmatch(r"[0-9]{1,5}", width) or not re.fullmatch(r"[0-9]{1,5}", height):
+        return None
+    sides = int(width), int(height)
+    return sides if 1 <= min(sides) and max(sides) <= 65536 else None
 
 
 def read_header(head: bytes) -> Header | None:
@@ -116,7 +118,7 @@ class RawSource(EventSource):
         with open(path, "rb") as file:
             header = read_header(file.read(HEAD))
         if header is None:
-            raise EventFileError(path, "has no header of a Prophesee file; it is cut short or of another format")
+            raise EventFileError(path, "has no header of a Prophesee file; it is cut short or of another format", 0)
         if stream is not None:
             raise EventFileError(path, f"holds one camera only; leave out stream={stream}")
         self.begin = header.end  # of the words
@@ -131,16 +133,18 @@ class RawSource(EventSource):
             Damage: at a word of a kind that the encoding does not have, or one that is cut short.
         """
         self.notes = []
-        state = self.fresh_state()
+        state, given = self.fresh_state(), 0
         for words, offset in self._words():
             place = 0
             while place < len(words):
-                block = Columns.empty(source.BLOCK + self.most)
+                # no more room than the words can fill: most files of some data sets are small
+                block = Columns.empty(min(source.BLOCK, self.most * (len(words) - place)) + self.most)
                 place, count, bad = self.decode(words, place, state, block)
+                given += count
                 yield block.taken(slice(count))
                 if bad:
                     at = offset + place * self.word.itemsize
-                    raise Damage(f"{int(words[place]):#x} is no word of {self.header.format.upper()}", at)
+                    raise Damage(self.reason(int(words[place]), given), at)
         if lost := int(state[0]):
             self.notes = [f"{lost} events before the first word of time were left out: nobody knows when they were"]
 
@@ -157,6 +161,10 @@ class RawSource(EventSource):
         t, channel, rising = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return Triggers(t, channel, rising)
 
+    def reason(self, word: int, event: int) -> str:
+        """Why decoding ended at a word, after some events."""
+        return f"{word:#x} is no word of {self.header.format.upper()}"
+
     @abstractmethod
     def fresh_state(self) -> np.ndarray:
         """State of the decoder before the first word, int64; entry 0 counts the events without a time."""
@@ -171,19 +179,22 @@ class RawSource(EventSource):
 
     def _words(self) -> Iterator[tuple[np.ndarray, int]]:
         """The words in blocks, and at which byte each block begins."""
+        size = self.path.stat().st_size
         with open(self.path, "rb") as file:
             offset = self.begin
             file.seek(offset)
-            while len(words := _read_words(file, self.word, self.path)):
+            while (count := min(source.BLOCK, (size - offset) // self.word.itemsize)) > 0:
+                words = _read_words(file, self.word, count, self.path)
+                if not len(words):  # a file that became shorter while it was read
+                    break
                 yield words, offset
                 offset += words.nbytes
-            rest = self.path.stat().st_size - offset
-        if rest:
+        if rest := size - offset:
             raise Damage(f"the last word is cut short, {rest} of its {self.word.itemsize} bytes are there", offset)
 
 
-def _read_words(file: BinaryIO, word: np.dtype[Any], path: Path) -> np.ndarray:
+def _read_words(file: BinaryIO, word: np.dtype[Any], count: int, path: Path) -> np.ndarray:
     try:
-        return np.fromfile(file, word, source.BLOCK)
+        return np.fromfile(file, word, count)
     except OSError as error:
         raise EventFileError(path, f"cannot be read ({error})") from error

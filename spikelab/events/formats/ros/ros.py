@@ -20,6 +20,7 @@ from spikelab.events.files.errors import Damage, EventFileError
 from spikelab.events.files.source import Columns, EventFormat, EventSource, Frame, Opening, Triggers
 from spikelab.events.files.streams import chosen
 from spikelab.events.formats.prophesee import evt3
+from spikelab.events.formats.ros.bag_ends import beyond_the_end
 from spikelab.events.formats.ros.ros_bags import MCAP_MARK, ROS1_MARK, SQLITE_MARK, Bag
 from spikelab.events.formats.ros.ros_messages import (
     ARRAYS,
@@ -79,7 +80,7 @@ class RosSource(EventSource):
         Raises:
             Damage: at a message that is none, or where the bag ends before it should.
         """
-        self.notes = []
+        self.notes = beyond_the_end(self.path)
         blocks = self._packets() if self.is_packets else self._parsed(event_array)
         waiting: list[Columns] = []
         try:

@@ -72,7 +72,7 @@ class Ros1Scan:
 
     def _record(self, file: BinaryIO, end: int) -> Iterator[tuple[int, bytes]]:
         """The messages of the next record and of what is packed in it."""
-        header = _fields(_taken(file, min(_number(file), _LARGEST_HEADER)))
+        header = header_fields(_taken(file, min(_number(file), _LARGEST_HEADER)))
         size = _number(file)
         if size > end - file.tell():
             raise ValueError(f"a record of {size} bytes, of which {end - file.tell()} are there")
@@ -82,7 +82,7 @@ class Ros1Scan:
             place = 0
             while place < len(content):
                 (length,) = struct.unpack_from("<I", content, place)
-                inner = _fields(content[place + 4 : place + 4 + length])
+                inner = header_fields(content[place + 4 : place + 4 + length])
                 (size,) = struct.unpack_from("<I", content, place + 4 + length)
                 place += 8 + length
                 if place + size > len(content):
@@ -100,7 +100,7 @@ class Ros1Scan:
             yield struct.unpack("<I", header["conn"])[0], data
         elif kind == _CONNECTION:
             (number,) = struct.unpack("<I", header["conn"])
-            package, _, name = _fields(data)["type"].decode().rpartition("/")
+            package, _, name = header_fields(data)["type"].decode().rpartition("/")
             found = Connection(number, header["topic"].decode(), f"{package.removesuffix('/msg')}/msg/{name}")
             if found not in self.connections:
                 self.connections.append(found)
@@ -117,7 +117,13 @@ def _number(file: BinaryIO) -> int:
     return int(struct.unpack("<I", _taken(file, 4))[0])
 
 
-def _fields(header: bytes) -> dict[str, bytes]:
+def header_fields(header: bytes) -> dict[str, bytes]:
+    """The fields of a record's header, by their names.
+
+    Raises:
+        ValueError: if one of them is no field.
+        struct.error: if it is cut short.
+    """
     found: dict[str, bytes] = {}
     place = 0
     while place < len(header):

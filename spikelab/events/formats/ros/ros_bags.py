@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,6 +41,8 @@ class Bag:
         # rosbags checks little: what damaged bytes raise in it may be anything
         try:
             self._reader.open()
+            if self.is_ros1:
+                _check_index(self._reader)
         except Exception as error:
             self._reader = Ros1Scan(path, f"the bag was never closed, or is damaged ({_said(error)})")
             if self.is_ros1:
@@ -103,7 +106,27 @@ def _reader(path: Path, head: bytes) -> Any:
     return Reader2(path)
 
 
+def _check_index(reader: Any) -> None:
+    """Compare the two places where a bag of ROS 1 counts the messages of a topic: what one lacks would not be read.
+
+    Raises:
+        ValueError: if they disagree.
+    """
+    counted: collections.Counter[int] = collections.Counter()
+    for chunk in reader.chunk_infos:
+        counted.update(chunk.connection_counts)
+    indexed = {number: len(places) for number, places in reader.indexes.items()} if reader.chunk_infos else {}
+    if {number: count for number, count in counted.items() if count} != {
+        number: count for number, count in indexed.items() if count
+    }:
+        raise ValueError(f"its chunks count {sum(counted.values())} messages, its index {sum(indexed.values())}")
+
+
 def _said(error: Exception) -> str:
+    if isinstance(error, MemoryError | OverflowError):  # rosbags makes room for what the file says
+        return "a length in it is larger than the file, and than memory"
+    if isinstance(error, AssertionError) and not error.args:
+        return "a record is not what the index says"
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 

@@ -112,6 +112,9 @@ class ArraySource(EventSource):
                 assert found is not None  # `_may_hold_events` has seen it
                 unit = found[1]
                 self._fields = {role: first.dtype.names[place] for role, place in found[0].items()}
+                for name in self._fields.values():
+                    if first.dtype[name].shape:
+                        raise EventFileError(self.path, f"its columns {name} hold {first.dtype[name]}, not one number")
             else:
                 self._kind = "table"
                 self._order = self._order_of(first)

@@ -33,6 +33,9 @@ _FAULTS = (
 _SMALL = 1 << 26
 """Bytes of a file that stays unpacked for the next of its recordings."""
 
+_HEADER, _COMPRESSED = 128, 15
+"""Bytes before the variables, and the kind of those that are compressed."""
+
 _SHOWN = 8
 """Names that a message lists."""
 
@@ -113,11 +116,46 @@ def _contents(path: Path, changed: int) -> dict[str, Any]:
         import scipy.io
     except ImportError:
         raise ImportError(f"{path} is a MATLAB file; reading it needs scipy: pip install 'spikelab[events]'") from None
+    _check_elements(path)
     try:
         found = scipy.io.loadmat(path)
-    except _FAULTS as error:
+    except (*_FAULTS, scipy.io.matlab.MatReadError) as error:
         raise EventFileError(path, f"cannot be read ({error}); it may be cut short: fetch the file again") from None
     return {name: value for name, value in found.items() if not name.startswith("__")}
+
+
+def _check_elements(path: Path) -> None:
+    """Go through the variables of a file without looking into them: scipy may crash where compressed ones are damaged.
+
+    Raises:
+        EventFileError: where one is cut short or cannot be unpacked; with its byte.
+    """
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        order = {b"IM": "<", b"MI": ">"}.get(file.read(_HEADER)[-2:])
+        if order is None:
+            raise EventFileError(path, "does not say the order of its bytes; fetch the file again", _HEADER - 2)
+        at = _HEADER
+        while at < size:
+            tag = file.read(8)
+            kind, length = struct.unpack(f"{order}II", tag) if len(tag) == 8 else (0, size)
+            if length > size - at - 8:
+                raise EventFileError(path, "is cut short within a variable; fetch the file again", at)
+            if kind == _COMPRESSED:
+                unpacking, left = zlib.decompressobj(), length
+                try:
+                    while left:
+                        content = file.read(min(left, 1 << 16))
+                        left -= len(content)
+                        while content:
+                            unpacking.decompress(content, 1 << 20)
+                            content = unpacking.unconsumed_tail
+                    if not unpacking.eof:
+                        raise zlib.error("its end is missing")
+                except zlib.error as error:
+                    raise EventFileError(path, f"cannot be unpacked ({error}); fetch the file again", at) from None
+            at += 8 + length
+            file.seek(at)
 
 
 # recordings of one file are mostly read one after the other

@@ -44,8 +44,7 @@ class NpyStream:
         rest: bytes behind the last row.
 
     Raises:
-        NoTable: if it holds Python objects, or is neither a list nor a table.
-        Exception: one of `FAULTS`, if its header makes no sense.
+        NoTable: if its header makes no sense, it holds Python objects, or is neither a list nor a table.
     """
 
     def __init__(self, opened: Callable[[], IO[bytes]], available: int, column: int = 0):
@@ -67,6 +66,14 @@ class NpyStream:
             raise
 
     def _read_header(self) -> None:
+        try:
+            self._parse_header()
+        except NoTable:
+            raise
+        except FAULTS as error:
+            raise NoTable(f"has a header that makes no sense ({error}); fetch the file again") from None
+
+    def _parse_header(self) -> None:
         version = npy.read_magic(self._file)
         reading: Any = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
         if reading is None:

@@ -30,6 +30,15 @@ class NpzSource(ArraySource):
         if not self.path.stat().st_size:
             raise EventFileError(self.path, "is empty")
         archive = self._archive = zipfile.ZipFile(self.path)
+        # only the last archive of a file is found
+        before = min((member.header_offset for member in archive.infolist()), default=0)
+        if before:
+            raise EventFileError(
+                self.path,
+                f"{before} bytes stand before the archive and would not be read; were two files joined? Keep one of "
+                "them, or fetch the file again",
+                0,
+            )
 
         def place(member: zipfile.ZipInfo) -> Place:
             def opened() -> IO[bytes]:

@@ -173,6 +173,6 @@ def _numbers(words: list[str]) -> list[float] | None:
 
 
 def _sides(words: list[str]) -> tuple[int, int] | None:
-    if all(word.isdigit() and 0 < int(word) <= 65536 for word in words):
+    if all(re.fullmatch(r"[0-9]{1,5}", word) and 0 < int(word) <= 65536 for word in words):
         return int(words[0]), int(words[1])
     return None
