@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import networkx
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from spikelab.nn.checks import NonFiniteError
 from spikelab.nn.neuron import Neuron
+from spikelab.nn.segments import run_in_segments
 from spikelab.nn.state import State, Stateful
 
 INPUT, OUTPUT = "input", "output"
@@ -41,9 +41,9 @@ class Network(Stateful):
         nodes: name -> module, in the order in which a cycle is stepped. ``Stateful`` modules get and return state.
         edges: (source, target) pairs; ``"input"`` and ``"output"`` stand for the ends of the network.
         checkpoint_steps: train on sequences of any length in little memory: of a sequence, only the state after every
-            so many steps is kept, and the steps between are run again when the backward pass needs them (Chen et al.
-            2016, "Training deep nets with sublinear memory cost", section 4). Results are the same; a step of training
-            takes about a third longer. Least memory is near the square root of T. 0 keeps everything.
+            so many steps is kept, and the steps between are run again when the backward pass needs them
+            (``spikelab.nn.segments``). Results are the same; a step of training takes about a third longer. Least
+            memory is near the square root of T. 0 keeps everything.
 
     Raises:
         ValueError: for an edge to an unknown node, a node without input, an unreached output, a duplicate edge, or
@@ -153,12 +153,7 @@ class Network(Stateful):
         if not (steps and torch.is_grad_enabled() and x.shape[0] > steps and self.runner is None):
             return self._forward(x, state)
         self._require_no_normalisation()
-        # each part gets the state that the one before left, so together they are one sequence
-        parts = []
-        for part in x.split(steps):
-            out, state = checkpoint(self._forward, part, state, use_reentrant=False)
-            parts.append(out)
-        return torch.cat(parts), state or {}
+        return run_in_segments(self._forward, steps, x, state, list(self.parameters()))
 
     def _forward(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
         last = self.sources(OUTPUT)

@@ -220,13 +220,39 @@ def test_checkpoints_change_nothing_but_memory(steps):
     x.requires_grad_()
     found = []
     for network in (two_recurrent_layers(), two_recurrent_layers(steps)):
-        start = network(x[:2].detach())[1]
+        start = nn.map_state(lambda tensor: tensor.detach().requires_grad_(), network(x[:2].detach())[1])
         out, state = network(x, start)
         loss = out.square().sum() + state["nodes"]["second"]["v"].sum()
-        found.append([out, *torch.autograd.grad(loss, [x, *network.parameters()])])
+        leaves = [x, start["nodes"]["first"]["v"], start["previous"]["second_back"], *network.parameters()]
+        found.append([out, *torch.autograd.grad(loss, leaves)])
         assert out.abs().sum() > 0
     for value, true in zip(found[1], found[0], strict=True):
         assert torch.allclose(value, true, rtol=1e-12, atol=1e-12)
+
+
+def test_checkpoints_repeat_what_was_random():
+    network = nn.Network(
+        {"dropout": torch.nn.Dropout(0.5), "leak": nn.LI()},
+        [("input", "dropout"), ("dropout", "leak"), ("leak", "output")],
+        checkpoint_steps=4,
+    )
+    x = torch.ones(16, 2, 5, requires_grad=True)
+    out, _ = network(x)
+    # an input that was dropped gets no gradient, and the others one
+    dropped = torch.cat([torch.zeros(1, 2, 5), out.detach()]).diff(dim=0) < 0
+    out.sum().backward()
+    assert 0.2 < float((x.grad == 0).float().mean()) < 0.8
+    assert torch.equal(x.grad == 0, dropped | (out.detach() == 0))
+
+
+def test_checkpoints_where_a_weight_or_the_input_is_fixed():
+    network = two_recurrent_layers(5)
+    network.nodes["first_back"].requires_grad_(False)
+    network(torch.rand(11, 2, 6, dtype=torch.float64) * 300)[0].sum().backward()
+    assert network.nodes["first_back"].weight.grad is None
+    assert network.nodes["first_weights"].weight.grad.abs().max() > 0
+    with torch.no_grad():
+        assert network(torch.rand(11, 2, 6, dtype=torch.float64))[0].shape == (11, 2, 4)
 
 
 def test_checkpoints_keep_the_state_of_a_segment_and_not_its_steps():
