@@ -121,7 +121,7 @@ class EventRecordings(Dataset[EventSample], ABC):
             raise IndexError(f"{self.name}: sample {index} of {len(self)} in split {self.split!r}")
         index %= len(self)
         rng = np.random.default_rng([self.seed, int(self._epoch), index]) if self.split == "train" else None
-        events, start, end = self._cut(self.recording(index), rng)
+        events, start, end = self._cut(self._shown(index, rng), rng)
         events = self._changed(events, rng)
         counts = self._pictures(events, start, end)
         if self.values == "log":
@@ -129,6 +129,10 @@ class EventRecordings(Dataset[EventSample], ABC):
         elif self.values == "binary":
             np.minimum(counts, 1, out=counts)
         return {"events": torch.from_numpy(counts), "label": torch.tensor(int(self.labels[index]))}
+
+    def _shown(self, index: int, rng: np.random.Generator | None) -> EventArray:
+        """What is shown of a recording, before it is cut; sets whose sources can be changed at random do it here."""
+        return self.recording(index)
 
     def _cut(self, events: EventArray, rng: np.random.Generator | None) -> tuple[EventArray, int, int]:
         """The part of a recording that is shown, and its time."""

@@ -20,6 +20,7 @@ import numpy as np
 from spikelab.datasets.cache import published_folder
 from spikelab.datasets.event_recordings.samples import Slicing, Values
 from spikelab.datasets.spike_trains.samples import SpikeTrains
+from spikelab.datasets.spike_trains.sound_variations import SoundVariations
 from spikelab.events import EventArray
 from spikelab.events.cochlea import Cochlea
 
@@ -49,6 +50,7 @@ class SpokenDigits(SpikeTrains):
         validation_recordings: numbers of each speaker and digit that are for validation: the lowest of what is not for
             testing.
         channels: of the cochlea.
+        emphasis: of the cochlea, in Hz, see `Cochlea`.
         time_bins: steps of a sample.
         window: microseconds that a sample shows, see `SpikeTrains`.
         slicing: see `SpikeTrains`.
@@ -56,6 +58,14 @@ class SpokenDigits(SpikeTrains):
         reduce: see `SpikeTrains`.
         shift: see `SpikeTrains`; about what separates long and short throats.
         drop: see `SpikeTrains`.
+        variations: how many other ways of saying it each word for training has besides its own, see `SoundVariations`;
+            an epoch shows one of them all. They are made when first asked for, and kept.
+        pitch: of `SoundVariations`; as are the following.
+        throat: of `SoundVariations`.
+        tempo: of `SoundVariations`.
+        equaliser: of `SoundVariations`.
+        noise: of `SoundVariations`.
+        trim: of `SoundVariations`.
         seed: of the random changes.
 
     Attributes:
@@ -79,6 +89,7 @@ class SpokenDigits(SpikeTrains):
         test_recordings: int = 2,
         validation_recordings: int = 1,
         channels: int = 64,
+        emphasis: float | None = None,
         time_bins: int = 50,
         window: int | None = 1_000_000,
         slicing: Slicing = "time",
@@ -86,6 +97,13 @@ class SpokenDigits(SpikeTrains):
         reduce: int = 1,
         shift: int = 4,
         drop: float = 0.3,
+        variations: int = 0,
+        pitch: float = 0.25,
+        throat: float = 0.18,
+        tempo: float = 0.3,
+        equaliser: float = 5.0,
+        noise: float | None = 15.0,
+        trim: float = 0.06,
         seed: int = 0,
     ):
         super().__init__(
@@ -97,8 +115,12 @@ class SpokenDigits(SpikeTrains):
         for name, value in (("test_recordings", test_recordings), ("validation_recordings", validation_recordings)):
             if value < 1:
                 raise ValueError(f"spoken_digits: {name} is {value}, must be at least 1")
+        if variations < 0:
+            raise ValueError(f"spoken_digits: variations is {variations}, must not be negative")
+        self.variations = variations
+        self.changes = SoundVariations(pitch, throat, tempo, equaliser, noise, trim)
         self.folder = published_folder("fsdd_speech") if folder is None else Path(folder).expanduser()
-        self.cochlea = Cochlea(channels)
+        self.cochlea = Cochlea(channels, emphasis=emphasis)
         words = _words(self.folder)
         everyone = sorted({word.speaker for word in words})
         chosen = everyone[-1:] if test_speakers is None else list(test_speakers)
@@ -123,7 +145,7 @@ class SpokenDigits(SpikeTrains):
             )
         self.labels = np.array([word.digit for word in self._words], np.int64)
         self.speakers = [word.speaker for word in self._words]
-        self._heard: dict[int, EventArray] = {}
+        self._heard: dict[tuple[int, int], EventArray] = {}
 
     @staticmethod
     def recognises(folder: Path) -> bool:
@@ -137,9 +159,21 @@ class SpokenDigits(SpikeTrains):
 
     def recording(self, index: int) -> EventArray:
         """See `EventRecordings.recording`: the spikes of the cochlea, from the beginning of the sound."""
-        if index not in self._heard:
-            self._heard[index] = self.cochlea.spikes(*_sound(self._words[index]))
-        return self._heard[index]
+        return self._variation(index, 0)
+
+    def _shown(self, index: int, rng: np.random.Generator | None) -> EventArray:
+        if rng is None or not self.variations:
+            return self.recording(index)
+        return self._variation(index, int(rng.integers(self.variations + 1)))
+
+    def _variation(self, index: int, number: int) -> EventArray:
+        """The spikes of a word, said as it was (0) or in another way."""
+        if (index, number) not in self._heard:
+            (sound, rate), faster = _sound(self._words[index]), 1.0
+            if number:
+                sound, faster = self.changes(sound, rate, np.random.default_rng([self.seed, index, number]))
+            self._heard[index, number] = self.cochlea.spikes(sound, rate, faster)
+        return self._heard[index, number]
 
 
 def _words(folder: Path) -> list[_Word]:
@@ -197,12 +231,18 @@ def _sound(word: _Word) -> tuple[np.ndarray, int]:
                 content = archive.read(word.member)
         with wave.open(io.BytesIO(content)) as file:
             width, count, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
-            frames = file.readframes(file.getnframes())
+            promised = file.getnframes()
+            frames = file.readframes(promised)
     except (wave.Error, EOFError, zipfile.BadZipFile, RuntimeError) as error:
         raise ValueError(f"spoken_digits: {where} is no whole wav file ({error or 'it is cut short'})") from None
+    if len(frames) < promised * width * count:
+        raise ValueError(
+            f"spoken_digits: {where} is cut short: it announces {promised:,} samples and has "
+            f"{len(frames) // (width * count):,}; fetch it again"
+        )
     if width not in (1, 2, 4):
         raise ValueError(f"spoken_digits: {where} has samples of {width} bytes; 1, 2 and 4 can be read")
     # samples of one byte have no sign
-    samples = np.frombuffer(frames[: len(frames) // width * width], {1: "u1", 2: "<i2", 4: "<i4"}[width])
+    samples = np.frombuffer(frames, {1: "u1", 2: "<i2", 4: "<i4"}[width])
     wave_of = samples.astype(np.float64) - (128 if width == 1 else 0)
-    return wave_of[: len(wave_of) // count * count].reshape(-1, count).mean(1), rate
+    return wave_of.reshape(-1, count).mean(1), rate

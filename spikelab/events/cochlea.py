@@ -33,6 +33,10 @@ class Cochlea:
         tau_mem: membrane time constant of the neurons in seconds.
         gain: how strongly a sound of the mean level drives a neuron whose filter takes all of it, over the threshold 1.
         refractory: seconds after a spike without another.
+        emphasis: above this many Hz, the ear passes sound the better the higher it is, by 6 dB an octave. Voices have
+            most of their power in low pitches; without it, an s or f beside a vowel drives no neuron. Recognisers of
+            speech have 1 - 0.97 / z at 8000 samples a second (Rabiner and Juang 1993, "Fundamentals of speech
+            recognition", section 3.3), which is 40 Hz. None passes all pitches alike.
 
     Raises:
         ValueError: if a value lies outside of its range.
@@ -46,6 +50,7 @@ class Cochlea:
     tau_mem: float = 5e-3
     gain: float = 3.0
     refractory: float = 1e-3
+    emphasis: float | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.channels <= 65536:
@@ -59,6 +64,8 @@ class Cochlea:
                 raise ValueError(f"cochlea: {name} = {getattr(self, name)} must be positive")
         if not 0 <= self.refractory < math.inf:
             raise ValueError(f"cochlea: refractory = {self.refractory} s must be 0 or more")
+        if self.emphasis is not None and not 0 < self.emphasis < math.inf:
+            raise ValueError(f"cochlea: emphasis = {self.emphasis} Hz must be positive, or None")
 
     @property
     def centres(self) -> npt.NDArray[np.float64]:
@@ -87,6 +94,8 @@ class Cochlea:
                 f"cochlea: a sound of {rate} samples a second holds nothing at highest = {self.highest} Hz; give a "
                 f"highest below {rate / 2:g} Hz"
             )
+        if self.emphasis is not None:
+            wave = wave - math.exp(-2 * math.pi * self.emphasis / rate) * np.concatenate([[0.0], wave])[: wave.size]
         level = float(np.sqrt(np.mean(wave**2))) if wave.size else 0.0
         if level == 0.0:
             return np.zeros((self.channels, wave.size))
@@ -98,20 +107,25 @@ class Cochlea:
         _smooth(passed, math.exp(-1.0 / (rate * self.smoothing)))
         return passed**self.compression
 
-    def spikes(self, sound: npt.ArrayLike, rate: float) -> EventArray:
+    def spikes(self, sound: npt.ArrayLike, rate: float, tempo: float = 1.0) -> EventArray:
         """Spikes of all channels.
 
         Args:
             sound: `[N]`, see `drive`.
             rate: samples a second.
+            tempo: how many times faster the neurons are driven than it sounds; as the filters have come before, no
+                pitch changes.
 
         Returns:
             Events of a sensor of one row: x is the channel (0 has the lowest pitch), p is 1, t microseconds.
 
         Raises:
-            ValueError: see `drive`.
+            ValueError: see `drive`; or if the tempo is not positive.
         """
+        if not 0 < tempo < math.inf:
+            raise ValueError(f"cochlea: tempo = {tempo} must be positive")
         drive = self.drive(sound, rate)
+        rate = rate * tempo
         pause = math.ceil(self.refractory * rate)
         channel, sample = _fire(drive * self.gain, math.exp(-1.0 / (rate * self.tau_mem)), pause)
         order = np.argsort(sample, kind="stable")

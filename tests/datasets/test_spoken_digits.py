@@ -74,6 +74,34 @@ def test_a_sample(folder):
     assert loudest == sorted(loudest)  # higher tones, higher channels
 
 
+def test_other_ways_to_say_a_word(folder):
+    plain = SpokenDigits("train", folder=folder, shift=0, drop=0)
+    data, again = (SpokenDigits("train", folder=folder, shift=0, drop=0, variations=3) for _ in range(2))
+    own = plain[4]["events"]
+    shown = []
+    for epoch in range(30):
+        data.set_epoch(epoch)
+        again.set_epoch(epoch)
+        shown.append(data[4]["events"])
+        assert again[4]["events"].equal(shown[-1])
+    kinds = {each.numpy().tobytes() for each in shown}
+    assert len(kinds) == 4
+    assert own.numpy().tobytes() in kinds
+    np.testing.assert_array_equal(data.recording(4).t, plain.recording(4).t)
+    another = SpokenDigits("train", folder=folder, shift=0, drop=0, variations=3, seed=1)
+    assert {another._variation(4, number).t.tobytes() for number in (1, 2, 3)}.isdisjoint(
+        {data._variation(4, number).t.tobytes() for number in (1, 2, 3)}
+    )
+
+
+def test_only_words_for_training_are_changed(folder):
+    for split in ("validation", "test"):
+        plain, varied = (SpokenDigits(split, folder=folder, variations=count) for count in (0, 5))
+        for epoch in range(5):
+            varied.set_epoch(epoch)
+            assert varied[1]["events"].equal(plain[1]["events"])
+
+
 @pytest.mark.parametrize(("width", "channels"), [(1, 1), (2, 2), (4, 1)])
 def test_kinds_of_wav_files(tmp_path, width, channels):
     for number in range(3):
@@ -93,6 +121,10 @@ def test_what_is_refused(folder, tmp_path_factory):
         SpokenDigits("train", folder=folder, validation_recordings=4)
     with pytest.raises(ValueError, match="split_by is 'digit'"):
         SpokenDigits("train", folder=folder, split_by="digit")
+    with pytest.raises(ValueError, match="variations is -1"):
+        SpokenDigits("train", folder=folder, variations=-1)
+    with pytest.raises(ValueError, match="throat = 3 must be a share"):
+        SpokenDigits("train", folder=folder, throat=3)
     (folder / "0_ann_6.wav").write_bytes(sound(0)[:30])
     with pytest.raises(ValueError, match=r"0_ann_6.wav is no whole wav file"):
         SpokenDigits("train", folder=folder)[0]
@@ -111,3 +143,14 @@ def test_real_recordings(shared):
         assert len(set(data.labels.tolist())) == 10
         rates = [len(data.recording(index)) for index in range(0, len(data), 7)]
         assert min(rates) > 100
+
+
+def test_a_word_that_is_cut_short_is_named(tmp_path):
+    for digit in range(10):
+        for speaker in ("ann", "bob"):
+            for number in range(4):
+                (tmp_path / f"{digit}_{speaker}_{number}.wav").write_bytes(sound(digit, seconds=0.05))
+    cut = tmp_path / "0_bob_0.wav"
+    cut.write_bytes(cut.read_bytes()[:-300])
+    with pytest.raises(ValueError, match=r"0_bob_0.wav is cut short: it announces 400 samples and has 250; fetch it"):
+        SpokenDigits("test", folder=tmp_path).recording(0)

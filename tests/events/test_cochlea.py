@@ -51,6 +51,38 @@ def test_spikes_are_events_in_order_and_no_faster_than_the_refractory_time():
         assert (np.diff(spikes.t[spikes.x == channel]) > 2000).all()
 
 
+def test_emphasis_makes_high_pitches_louder_by_six_decibels_an_octave():
+    plain, emphasised = (Cochlea(channels=16, compression=1.0, emphasis=each) for each in (None, 40.0))
+    both = tone(500) + tone(1000)
+    ratios = []
+    for ear in (plain, emphasised):
+        drive = ear.drive(both, RATE)[:, 800:].mean(1)
+        ratios.append(drive[np.abs(ear.centres - 1000).argmin()] / drive[np.abs(ear.centres - 500).argmin()])
+    assert ratios[1] / ratios[0] == pytest.approx(2.0, rel=0.1)
+
+
+def test_an_s_beside_a_vowel_is_heard_with_emphasis():
+    rng = np.random.default_rng(0)
+    hiss = np.diff(rng.normal(size=1601), n=1) * 0.01
+    word = np.concatenate([tone(300, 0.3), hiss])
+    counts = []
+    for emphasis in (None, 40.0):
+        spikes = Cochlea(emphasis=emphasis).spikes(word, RATE)
+        counts.append(int(((spikes.x >= 48) & (spikes.t > 320_000)).sum()))
+    assert counts[1] > 3 * counts[0]
+    assert counts[1] > 20
+
+
+def test_a_faster_tempo_shortens_the_sound_and_keeps_pitch_and_rate():
+    cochlea = Cochlea()
+    slow, fast = (cochlea.spikes(tone(500, seconds=0.6), RATE, tempo) for tempo in (1.0, 1.5))
+    assert 380_000 < fast.t[-1] < 400_000 < 580_000 < slow.t[-1]
+    assert abs(int(np.median(slow.x)) - int(np.median(fast.x))) <= 1
+    assert len(fast) / 0.4 == pytest.approx(len(slow) / 0.6, rel=0.1)
+    with pytest.raises(ValueError, match="tempo = 0 must be positive"):
+        cochlea.spikes(tone(500), RATE, 0)
+
+
 def test_silence_and_very_short_sounds():
     cochlea = Cochlea(channels=4)
     assert len(cochlea.spikes(np.zeros(1000), RATE)) == 0
@@ -73,6 +105,7 @@ def test_a_click_reaches_high_channels_first():
         ({"channels": 0}, "channels = 0"),
         ({"lowest": 500.0, "highest": 400.0}, "below highest"),
         ({"tau_mem": 0.0}, "tau_mem = 0.0 must be positive"),
+        ({"emphasis": 0.0}, "emphasis = 0.0 Hz must be positive, or None"),
         ({"refractory": -1.0}, "refractory = -1.0 s must be 0 or more"),
     ],
 )
