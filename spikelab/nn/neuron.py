@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikelab.kernels.choose import BACKENDS, Packed, pack, run_neuron
+from spikelab.kernels.choose import BACKENDS, KEPT_PRECISIONS, Packed, choose_backend, pack, run_neuron
 from spikelab.kernels.coefficients import programs
 from spikelab.kernels.reference import step_function
 from spikelab.neurons import spec as specs
@@ -21,8 +21,7 @@ from spikelab.nn.state import Stateful
 
 #: The state of one layer: state name -> [B, ...].
 NeuronState = dict[str, Tensor]
-
-
+_HALF = (torch.float16, torch.bfloat16)
 #: Before the name of a positive learned parameter: its logarithm is trained, so that it stays positive and its scale
 #: does not matter.
 _LOGARITHM = "log_"
@@ -48,8 +47,11 @@ class Neuron(Stateful):
         surrogate_parameters: constants of the surrogate.
         detach_reset: pass no gradient from the reset back to the spike.
         learnable: names of parameters to train; positive ones are trained on a logarithmic scale.
-        backend: "auto", "numba" (fused CPU kernels) or "reference" (torch loop).
+        backend: "auto", "numba" (fused CPU kernels), "triton" (fused CUDA kernels) or "reference" (torch loop).
         recompute: keep less for the backward pass and compute it again.
+        kept_precision: of what "triton" keeps for the backward pass of a float16 or bfloat16 input. "input": two bytes
+            a value, if the neuron is linear between its spikes. "state": four bytes; gradients are then as exact as the
+            states, which are float32 either way.
         **parameters: values in SI units: a number for all neurons, or a tensor that broadcasts to the neurons' shape.
 
     Raises:
@@ -71,6 +73,7 @@ class Neuron(Stateful):
         learnable: Iterable[str] = (),
         backend: str = "auto",
         recompute: bool = False,
+        kept_precision: str = "input",
         **parameters: float | Tensor,
     ):
         super().__init__()
@@ -84,8 +87,12 @@ class Neuron(Stateful):
             raise ValueError(f"{self.spec.name} does not spike, so it has no {what}")
         if backend not in BACKENDS:
             raise ValueError(f"{self.spec.name}: unknown backend {backend!r}; known are {', '.join(BACKENDS)}")
+        if kept_precision not in KEPT_PRECISIONS:
+            raise ValueError(
+                f"{self.spec.name}: unknown kept_precision {kept_precision!r}; known are {', '.join(KEPT_PRECISIONS)}"
+            )
         self.dt, self.refractory = float(dt), float(refractory)
-        self.backend, self.recompute = backend, recompute
+        self.backend, self.recompute, self.kept_precision = backend, recompute, kept_precision
         self.options = StepOptions(
             neuron_name(self.spec),
             method=method or self.spec.default_method,
@@ -264,17 +271,24 @@ class Neuron(Stateful):
             raise ValueError(f"{self.spec.name}: input has shape {list(x.shape)}, but must be [T, B, ...], time first")
         if not x.dtype.is_floating_point:
             raise TypeError(f"{self.spec.name}: input is {x.dtype}; convert it to float32")
-        if x.dtype not in (torch.float32, torch.float64):
-            # a membrane integrates small steps over long times: half precision would lose them
-            x = x.float()
+        backend = choose_backend(self.backend, x.device)
+        # a membrane integrates small steps over long times: half precision would lose them
+        like = x
+        if x.dtype in _HALF and backend == "triton":
+            # of half precision is only what the kernels read and write
+            like = x.new_empty((), dtype=torch.float32).expand(x.shape)
+        elif x.dtype not in (torch.float32, torch.float64):
+            like = x = x.float()
         require_finite(x, type(self).__name__, "input")
-        remembered = self._recall(x, key)
-        packed = self._compute_coefficients(x, key) if remembered is None else remembered.packed
+        remembered = self._recall(like, key)
+        packed = self._compute_coefficients(like, key) if remembered is None else remembered.packed
         if state is not None:
-            values = self._check_state(x, state)
+            values = self._check_state(like, state)
+        elif remembered is None:
+            values = self._fresh_state(like)
         else:
-            values = self._fresh_state(x) if remembered is None else remembered.fresh_state(x)
-        return run_neuron(step, x, values, packed, self.backend, self.recompute)
+            values = remembered.seen_state(like) if backend == "triton" else remembered.fresh_state(like)
+        return run_neuron(step, x, values, packed, backend, self.recompute, self.kept_precision)
 
     def _check_state(self, x: Tensor, state: NeuronState) -> list[Tensor]:
         if not isinstance(state, Mapping):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from spikelab.kernels.choose import Packed
@@ -35,6 +37,17 @@ class Remembered:
         """One tensor [B, ...] a state for input x [T, B, ...]."""
         shape = x.shape[1:]
         return [x.new_full(shape, v) if isinstance(v, float) else v.clone() for v in self.resting]
+
+    @cached_property
+    def _numbers(self) -> list[Tensor]:
+        like = self.packed.shared
+        with torch.inference_mode(False), torch.no_grad():
+            return [like.new_full((), v) if isinstance(v, float) else v for v in self.resting]
+
+    def seen_state(self, x: Tensor) -> list[Tensor]:
+        """As ``fresh_state``, only to be read: a number that is the same for all neurons lies in memory once."""
+        shape = x.shape[1:]
+        return [value.expand(shape) for value in self._numbers]
 
     def serves(self, form: tuple[Any, ...], tensors: list[Tensor]) -> bool:
         """Whether it still holds for this form and these parameters."""

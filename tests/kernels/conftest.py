@@ -39,8 +39,9 @@ class Problem:
     state: dict[str, Tensor]
     parameters: dict[str, Tensor]
 
-    def to(self, dtype: torch.dtype) -> Problem:
-        return Problem(self.x.to(dtype), {k: v.to(dtype) for k, v in self.state.items()}, self.parameters)
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Problem:
+        parameters = {name: value.to(device) for name, value in self.parameters.items()}
+        return Problem(self.x.to(device, dtype), {k: v.to(device, dtype) for k, v in self.state.items()}, parameters)
 
     def tiled(self, times: int) -> Problem:
         """The same neurons many times over; parameters must be shared."""
@@ -155,9 +156,10 @@ def solve(
     recompute: bool = False,
     learn: bool = True,
     dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
 ) -> Solution:
-    """Runs a problem, forward and backward, through the same door as every layer."""
-    problem = problem.to(dtype)
+    """Runs a problem, forward and backward, through the same door as every layer; what comes back is on the CPU."""
+    problem = problem.to(dtype, device)
     step = build_step(options)
     x = problem.x.clone().requires_grad_()
     state = {name: problem.state[name].clone().requires_grad_() for name in step.states}
@@ -169,16 +171,16 @@ def solve(
     random = torch.Generator().manual_seed(3)
     loss = x.new_zeros(())
     for value in (*outputs, *final):
-        weight = torch.randn(value.shape, generator=random, dtype=torch.float64).to(dtype)
+        weight = torch.randn(value.shape, generator=random, dtype=torch.float64).to(device, dtype)
         # every state counts, whatever its unit
         largest = value.detach().abs().max() if value.numel() else 0
         loss = loss + (weight * value).sum() / (largest or 1)
     leaves = {"x": x, **state, **(parameters if learn else {})}
     gradients = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
     return Solution(
-        [value.detach() for value in outputs],
-        [value.detach() for value in final],
-        dict(zip(leaves, gradients, strict=True)),
+        [value.detach().cpu() for value in outputs],
+        [value.detach().cpu() for value in final],
+        dict(zip(leaves, (gradient.cpu() for gradient in gradients), strict=True)),
     )
 
 
@@ -227,6 +229,40 @@ def contract() -> types.SimpleNamespace:
         refractory=REFRACTORY_STEPS * DT,
         step_length=step_length,
     )
+
+
+@pytest.fixture(scope="session")
+def device() -> torch.device:
+    """Where Triton's kernels run: on a CUDA device, or on the CPU in Triton's interpreter.
+
+    Which of the two is chosen before Triton is imported. So without a device, tests with this fixture are skipped in
+    the process that was asked to run them; test_triton_interpreter.py runs them in one with TRITON_INTERPRET=1.
+    """
+    pytest.importorskip("triton", reason="Triton is not installed: pip install 'spikelab[cuda]'")
+    from spikelab.kernels.triton_device import INTERPRETED
+
+    if INTERPRETED:
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    pytest.skip("no CUDA device; test_triton_interpreter.py runs this test in Triton's interpreter")
+
+
+@pytest.fixture
+def few_together(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Triton's kernels take two steps of time together: a short sequence has several rounds, the last uneven."""
+    from spikelab.kernels import triton_cuda
+
+    def forget() -> None:
+        for remembered in (triton_cuda.kernel, triton_cuda.Kernel.source, triton_cuda.Kernel._launcher):
+            remembered.cache_clear()
+        operator._find_triton.cache_clear()
+
+    monkeypatch.setattr(triton_cuda, "steps_written_out", lambda step: 2)
+    forget()
+    with np.errstate(all="ignore"):
+        yield
+    forget()
 
 
 def _clear_kernel_caches() -> None:
@@ -307,5 +343,6 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for holder, name in ((torch, "empty"), (torch, "empty_like"), (np, "empty"), (np, "empty_like")):
         monkeypatch.setattr(holder, name, poison(getattr(holder, name)))
-    monkeypatch.setattr(Tensor, "new_empty", poison(Tensor.new_empty))
+    for name in ("new_empty", "new_empty_strided"):
+        monkeypatch.setattr(Tensor, name, poison(getattr(Tensor, name)))
     monkeypatch.setattr(operator.pool, "empty", poison(operator.pool.empty))

@@ -2,6 +2,9 @@
 
 Compiling all of them would take hours, so the grid runs the generated source uncompiled; ``test_compiled`` compiles a
 representative part of it.
+
+Triton's interpreter is too slow for all of it in every run. There it is every neuron × reset × surrogate with the
+neuron's own method, and every further method × input once, with the 16 settings of the switches in turn.
 """
 
 from __future__ import annotations
@@ -97,3 +100,70 @@ def test_every_choice_changes_something(contract, neuron, method, form, reset):
     assert changed(refractory=True) > 1e-6
     for surrogate in {*surrogates(neuron)} - {"arctan"} if reset == spec.default_reset else ():
         assert changed(**surrogate_options(surrogate)) > 1e-6, surrogate
+
+
+SWITCHES = list(itertools.product((False, True), repeat=4))
+
+
+def own_method() -> list[tuple[str, str, str, str, str, int]]:
+    """(neuron, method, input, reset, surrogate, setting of the switches)."""
+    cases = [
+        (name, "", "current", reset, surrogate)
+        for name in registry.names("neurons")
+        for reset in sorted(registry.load("neurons", name).resets) or [""]
+        for surrogate in surrogates(name)
+    ]
+    # 5 and 16 have no common factor: all settings come up, and with each surrogate others
+    return [(*case, 5 * place % len(SWITCHES)) for place, case in enumerate(cases)]
+
+
+def other_methods() -> list[tuple[str, str, str, str, str, int]]:
+    """All others that give different code, with surrogates and switches in turn."""
+    known = {
+        code(name, registry.load("neurons", name).default_method, *rest[1:3]) for name, *rest, _, _ in own_method()
+    }
+    cases = []
+    for k, case in enumerate(case for case in combinations() if code(*case) not in known):
+        choices = surrogates(case[0])
+        cases.append((*case, choices[k % len(choices)], k % len(SWITCHES)))
+    return cases
+
+
+def test_every_combination_is_met_by_triton():
+    met = {
+        code(name, method or registry.load("neurons", name).default_method, form, reset)
+        for name, method, form, reset, _, _ in own_method() + other_methods()
+    }
+    assert met >= {code(*case) for case in combinations()}
+
+
+def compare_triton(contract, device, neuron, method, form, reset, surrogate, switches):
+    spec = registry.load("neurons", neuron)
+    per_neuron, detach, refractory, recompute = SWITCHES[switches]
+    options = StepOptions(
+        *(neuron, method or spec.default_method, form, reset, refractory and spec.spikes),
+        detach_reset=detach and spec.spikes,
+        **surrogate_options(surrogate),
+        record=spec.state_names if per_neuron != recompute else (),
+    )
+    # without gradients of parameters less is kept, or something else
+    learn = switches % 3 > 0
+    problem = contract.problem(options, per_neuron, steps=3)
+    truth = contract.solve(problem, options, "reference", learn=learn)
+    found = contract.solve(problem, options, "triton", recompute=recompute, learn=learn, device=device)
+    told = f"{options}, per neuron: {per_neuron}, recompute: {recompute}, learn: {learn}"
+    contract.compare(found, truth, spec.spikes, told)
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("few_together", "poisoned")
+@pytest.mark.parametrize(("neuron", "method", "form", "reset", "surrogate", "switches"), own_method())
+def test_triton_equals_autograd(contract, device, neuron, method, form, reset, surrogate, switches):
+    compare_triton(contract, device, neuron, method, form, reset, surrogate, switches)
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("few_together", "poisoned")
+@pytest.mark.parametrize(("neuron", "method", "form", "reset", "surrogate", "switches"), other_methods())
+def test_triton_equals_autograd_by_other_methods(contract, device, neuron, method, form, reset, surrogate, switches):
+    compare_triton(contract, device, neuron, method, form, reset, surrogate, switches)

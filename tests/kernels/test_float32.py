@@ -18,11 +18,11 @@ def packed_for(contract, step, problem, x):
     return choose.pack(step.options.key(), list(values.values()), x)
 
 
-@pytest.mark.parametrize("neuron", NAMES)
-def test_one_step_from_the_same_state_and_a_long_run(contract, neuron):
+def one_step_and_a_long_run(contract, neuron, backend, device="cpu", steps=35, times=20):
+    """One step from the same state is the same step, bit for bit without functions; and a long run nearly so."""
     spec = registry.load("neurons", neuron)
     options = StepOptions(neuron, method=spec.default_method, reset=spec.default_reset if spec.spikes else "")
-    problem = contract.problem(options, False, steps=35, batch=3, neurons=37).to(torch.float32)
+    problem = contract.problem(options, False, steps=steps, batch=3, neurons=37).to(torch.float32, device)
     traced = build_step(StepOptions(**{**options.__dict__, "record": spec.state_names}))
     start = [problem.state[name] for name in spec.state_names]
     outputs, _ = choose.run_neuron(
@@ -33,8 +33,8 @@ def test_one_step_from_the_same_state_and_a_long_run(contract, neuron):
     x = problem.x.flatten(0, 1)[None]
     step = build_step(options)
     results = [
-        choose.run_neuron(step, x, before, packed_for(contract, step, problem, x), backend)
-        for backend in ("reference", "numba")
+        choose.run_neuron(step, x, before, packed_for(contract, step, problem, x), each)
+        for each in ("reference", backend)
     ]
     has_functions = any(line.atoms(sp.exp) for _, line in step.lines)
     for true, found in zip((*results[0][0], *results[0][1]), (*results[1][0], *results[1][1]), strict=True):
@@ -45,16 +45,47 @@ def test_one_step_from_the_same_state_and_a_long_run(contract, neuron):
         else:
             assert torch.equal(found, true)
 
-    long = problem.x.repeat(20, 1, 1)
+    long = problem.x.repeat(times, 1, 1)
     runs = [
-        choose.run_neuron(step, long, start, packed_for(contract, step, problem, long), backend)[0][0]
-        for backend in ("reference", "numba")
+        choose.run_neuron(step, long, start, packed_for(contract, step, problem, long), each)[0][0]
+        for each in ("reference", backend)
     ]
     if spec.spikes:
         assert 0 < runs[0].mean() < 0.9
         assert (runs[0] != runs[1]).float().mean() <= (2e-3 if has_functions else 0)
     else:
         assert torch.equal(runs[0], runs[1])
+
+
+@pytest.mark.parametrize("neuron", NAMES)
+def test_one_step_from_the_same_state_and_a_long_run(contract, neuron):
+    one_step_and_a_long_run(contract, neuron, "numba")
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("few_together")
+@pytest.mark.parametrize("neuron", NAMES)
+def test_one_step_from_the_same_state_on_triton(contract, device, neuron):
+    one_step_and_a_long_run(contract, neuron, "triton", device, steps=5, times=3)
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("few_together")
+@pytest.mark.parametrize("neuron", NAMES)
+def test_gradients_on_triton_against_double_precision(contract, device, neuron):
+    """The truth is float64 from the same numbers; a neuron that magnifies rounding does so in the torch loop, too."""
+    spec = registry.load("neurons", neuron)
+    options = StepOptions(neuron, method=spec.default_method, reset=spec.default_reset if spec.spikes else "")
+    problem = contract.problem(options, False, steps=5, batch=3, neurons=37).to(torch.float32)
+    found = contract.solve(problem, options, "triton", dtype=torch.float32, device=device)
+    loop = contract.solve(problem, options, "reference", dtype=torch.float32)
+    truth = contract.solve(problem, options, "reference")
+    assert torch.equal(found.outputs[0] > 0, truth.outputs[0] > 0) or not spec.spikes, "rounding moved a spike"
+    for name, true in truth.gradients.items():
+        error, unavoidable = (
+            (solution.gradients[name] - true).norm() / true.norm().clamp_min(1e-30) for solution in (found, loop)
+        )
+        assert error <= 5e-6 + 2 * unavoidable, f"{name}: {error:.2g}, in the loop {unavoidable:.2g}"
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ def operator_inputs(contract, dtype, per_neuron, segment):
 @pytest.mark.parametrize("segment", [0, 3])
 def test_forward_operator_is_registered_correctly(contract, dtype, per_neuron, segment):
     inputs, key = operator_inputs(contract, dtype, per_neuron, segment)
-    torch.library.opcheck(neuron_forward, (*inputs, key, segment))
+    torch.library.opcheck(neuron_forward, (*inputs, key, "numba", segment))
 
 
 @pytest.mark.parametrize("per_neuron", [False, True])
@@ -44,11 +44,11 @@ def test_forward_operator_is_registered_correctly(contract, dtype, per_neuron, s
 def test_backward_operator_is_registered_correctly(contract, dtype, per_neuron, coefficient_gradients):
     inputs, key = operator_inputs(contract, dtype, per_neuron, 3)
     with torch.no_grad():
-        out, records, final, checkpoints = neuron_forward(*inputs, key, 3)
+        out, records, final, kept = neuron_forward(*inputs, key, "numba", 3)
     x, _, shared, by_neuron = [t if isinstance(t, list) else t.detach() for t in inputs]
     gradients = [torch.randn_like(out), [torch.randn_like(r) for r in records], [torch.randn_like(f) for f in final]]
     torch.library.opcheck(
-        neuron_backward, (x, checkpoints, shared, by_neuron, *gradients, key, 3, coefficient_gradients)
+        neuron_backward, ([x, *kept], shared, by_neuron, *gradients, key, "numba", 3, coefficient_gradients)
     )
 
 

@@ -6,19 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import triton
+
+from spikelab.kernels.triton_device import INTERPRETED
 
 #: Neurons that one program of a kernel brings forward. Arrays of neurons are as long as the next multiple.
 LANES = 128
-
-
-@triton.jit
-def _probe() -> None:
-    pass
-
-
-#: Whether kernels run in Triton's interpreter, on the CPU: TRITON_INTERPRET=1 was set before Triton was imported.
-INTERPRETED = not isinstance(_probe, triton.runtime.jit.JITFunction)
 
 
 class NoDeviceError(RuntimeError):

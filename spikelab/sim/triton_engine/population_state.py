@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from spikelab.kernels.coefficients import coefficients, initial_state
+from spikelab.kernels.triton_printer import UnknownFunction
 from spikelab.neurons.spec import INPUT
 from spikelab.neurons.step import StepOptions, arrival_name, build_step, neuron_name
 from spikelab.sim.inputs import InputRecord
@@ -16,7 +17,6 @@ from spikelab.sim.triton_engine.device import LANES, Device, padded
 from spikelab.sim.triton_engine.input_code import InputCoder
 from spikelab.sim.triton_engine.launch import Launch
 from spikelab.sim.triton_engine.population_kernel import BIAS, PopulationKernel
-from spikelab.sim.triton_engine.printer import UnknownFunction
 from spikelab.sim.triton_engine.spike_list import SpikeList
 from spikelab.sim.triton_engine.state_recorder import StateRecorder
 from spikelab.sim.triton_engine.support import NotSupported

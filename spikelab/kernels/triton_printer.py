@@ -42,6 +42,20 @@ def cosh(x):
 
 
 @triton.jit
+def power(base, exponent):
+    """A power with all of its cases, by way of float64: Triton has no such function of its own.
+
+    Of a negative base it is a number only where the exponent is whole, and 1 where the exponent is 0.
+    """
+    size = tl.abs(base).to(tl.float64)
+    raised = tl.cast(exponent, tl.float64)
+    value = tl.where(raised == 0.0, 1.0, tl.exp(raised * tl.log(size)))
+    half = raised * 0.5
+    sign = tl.where(tl.floor(half) == half, 1.0, tl.where(tl.floor(raised) == raised, -1.0, float("nan")))
+    return tl.where(base < 0.0, sign * value, value).to(base.dtype)
+
+
+@triton.jit
 def _exp_minus_one(x):
     """exp(x) - 1 for x >= 0 with its digits where x is small (Kahan's quotient: Higham 2002, section 1.14.1)."""
     u = tl.exp(x)
@@ -116,5 +130,14 @@ class TritonPrinter(Printer):
         )
 
 
+class TrainedTritonPrinter(TritonPrinter):
+    """Also prints powers that are not whole, as any surrogate or equation of one's own may have them."""
+
+    def power(self, base: str, exponent: str) -> str:
+        """A power that is no small whole one."""
+        return f"power_({base}, {exponent})"
+
+
 #: Names under which generated modules import the functions above.
 IMPORTED = {name: f"{name}_" for name in ("tanh", "sinh", "cosh")}
+IMPORTED_FOR_TRAINING = {**IMPORTED, "power": "power_"}
