@@ -22,6 +22,8 @@ HAS_TRITON = importlib.util.find_spec("triton") is not None
 #: Steps between two kept states. Sixteen states of a block fill half the first-level cache.
 SEGMENT_KEEP = 16
 SEGMENT_RECOMPUTE = 64
+#: Of long sequences fewer are kept, which costs no time that could be measured.
+SEGMENT_LONG, LONG_STEPS, LONG_ELEMENTS = 128, 256, 1 << 24
 #: "input": what Triton's kernels keep for the backward pass has the input's precision, if the neuron is linear between
 #: its spikes; half of the bytes, for gradients that are off by the rounding of the input. "state": that of the states.
 KEPT_PRECISIONS = ("input", "state")
@@ -151,7 +153,8 @@ def run_neuron(
     differentiable = torch.is_grad_enabled() and (learned or any(t.requires_grad for t in (x, *state)))
     keep = 0
     if differentiable and chosen == "numba":
-        keep = SEGMENT_RECOMPUTE if recompute else SEGMENT_KEEP
+        long = x.shape[0] >= LONG_STEPS and x.numel() >= LONG_ELEMENTS
+        keep = SEGMENT_LONG if long else SEGMENT_RECOMPUTE if recompute else SEGMENT_KEEP
     elif differentiable:
         keep = int(Keep.CHECKPOINTS if recompute else Keep.VALUES)
         keep += int(Keep.COEFFICIENTS) * learned + int(Keep.FULL) * (kept_precision == "state")
