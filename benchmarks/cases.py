@@ -43,8 +43,8 @@ class Case:
         neurons: neurons in the layer N; 0 for the networks, whose sizes are fixed.
         backward: whether the backward pass is measured too.
         autocast: run the forward pass under CPU autocast to bfloat16. Outputs are checked without it.
-        density: share of a dense layer's inputs that spike, or of a convolution's pixels with events (0: bars that
-            cross the sensor, 2 %).
+        density: share of a dense layer's inputs that spike (0: inputs from a normal distribution), or of a
+            convolution's pixels with events (0: bars that cross the sensor, 2 %).
         seed: of inputs and weights.
     """
 
@@ -128,6 +128,8 @@ def make_input(case: Case) -> np.ndarray:
         return moving_bars(case.steps, case.batch, random, *SCENE)
     shape = (case.steps, case.batch, case.neurons)
     if case.kind == "linear_lif":
+        if not case.density:
+            return random.standard_normal(shape, dtype=np.float32)
         # what a layer inside a spiking network gets
         return (random.random(shape, dtype=np.float32) < case.density).astype(np.float32)
     return 0.1 + 0.5 * random.standard_normal(shape, dtype=np.float32)
