@@ -23,7 +23,7 @@ from benchmarks.cases import CASES, QUICK, Case, select
 from benchmarks.check import WrongOutput, check, write_truth
 from benchmarks.floors import judge
 from benchmarks.interleave import TURN, against_fastest, time_in_turns
-from benchmarks.peers import OURS, PEERS, PLAIN
+from benchmarks.peers import COMPILED, OURS, PEERS, PLAIN
 from benchmarks.session import Session, WorkerFailed
 from benchmarks.table import floors_table, row, rows_table, write
 
@@ -164,6 +164,8 @@ def _summary(
     for quantity in ("wall", "cpu"):
         summary[f"speedup_{quantity}"] = against_fastest(times, OURS, frameworks, quantity)
         summary[f"speedup_over_plain_{quantity}"] = against_fastest(times, OURS, [PLAIN], quantity)
+        rivals = [*frameworks, *([COMPILED] if COMPILED in names else [])]
+        summary[f"speedup_with_compiled_{quantity}"] = against_fastest(times, OURS, rivals, quantity)
     others = [value for n in frameworks if (value := peaks.get(n))]
     own = peaks.get(OURS)
     summary["memory_ratio"] = own / min(others) if others and own is not None else None

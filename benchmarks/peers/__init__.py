@@ -42,13 +42,14 @@ class Peer:
 
 OURS = "spikelab_layers"
 PLAIN = "plain_torch"
+COMPILED = "compiled_torch"
 
 PEERS = {
     peer.name: peer
     for peer in (
         Peer(OURS, "spikelab", framework=False, kinds=KINDS),
         Peer(PLAIN, "torch", framework=False, kinds=KINDS),
-        Peer("compiled_torch", "torch", kinds=LAYERS),
+        Peer(COMPILED, "torch", framework=False, kinds=LAYERS),
         Peer("snntorch", "snntorch", "1.0.0", delayed_reset=True),
         Peer("norse", "norse", "1.1.0", arctan=False),
         Peer("spikingjelly", "spikingjelly", "2.0.0", kinds=KINDS),
