@@ -1,0 +1,117 @@
+"""Dense against sparse products of our own, by size and density: forward, and the gradient of the weights.
+
+    python -m benchmarks.sparse_products --json benchmarks/results/sparse_products.json
+
+Both are called in turns, through the functions that layers call, with the choice forced; CPU time of one thread, the
+median of the ratios. The last column says what ``products="auto"`` takes, so that a wrong choice is seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks import machine
+from spikelab.kernels.sparse import choice
+from spikelab.kernels.sparse.convolution import Window
+from spikelab.kernels.sparse.product import convolution, linear
+
+DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
+#: Rows, inputs, outputs.
+LINEAR = ((1600, 512, 512), (1600, 2048, 2048))
+#: Pictures, channels, height and width, outputs, window, padding.
+CONVOLUTIONS = ((320, 2, 34, 16, 5, 0), (320, 16, 15, 32, 3, 0), (64, 32, 32, 64, 3, 1), (16, 64, 64, 64, 3, 1))
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """CPU time of a call."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def ratios(product: Callable[[str], Tensor], weight: Tensor, rounds: int) -> dict[str, float]:
+    """Milliseconds of the sparse path, and how many times longer the dense one takes."""
+    grad = torch.randn_like(product("dense"))
+    found: dict[str, list[float]] = {"forward": [], "gradient": [], "dense_forward": [], "dense_gradient": []}
+    for number in range(rounds + 1):
+        taken = {}
+        for path, name in (("sparse", ""), ("dense", "dense_")):
+            kept: list[Tensor] = []
+            taken[name + "forward"] = seconds(lambda path=path, kept=kept: kept.append(product(path)))
+            taken[name + "gradient"] = seconds(lambda kept=kept: torch.autograd.grad(kept[0], weight, grad))
+        if number:  # the first loads what is compiled
+            for name, value in taken.items():
+                found[name].append(value)
+    return {
+        **{name: median(values) * 1e3 for name, values in found.items()},
+        "times_forward": median(d / s for d, s in zip(found["dense_forward"], found["forward"], strict=True)),
+        "times_gradient": median(d / s for d, s in zip(found["dense_gradient"], found["gradient"], strict=True)),
+    }
+
+
+def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = print) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path, help="where the figures go, with a table beside them")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    lines = [
+        "| layer | density | forward, ms | dense / sparse | gradient of the weights, ms | dense / sparse | auto |",
+        "|---|---:|---:|---:|---:|---:|---|",
+    ]
+    rows: list[dict[str, Any]] = []
+
+    def measure(name: str, density: float, weight: Tensor, product: Callable[[str], Tensor], costs: Any) -> None:
+        row = {"layer": name, "density": density, **ratios(product, weight, chosen.rounds)}
+        row["auto"] = "sparse" if choice.is_worth(*costs) else "dense"
+        rows.append(row)
+        figures = [row[key] for key in ("forward", "times_forward", "gradient", "times_gradient")]
+        shown = " | ".join(f"{figure:.2f}" for figure in figures)
+        lines.append(f"| {name} | {density:g} | {shown} | {row['auto']} |")
+        say(lines[-1])
+
+    for count, inputs, outputs in LINEAR:
+        weight = torch.randn(outputs, inputs, requires_grad=True)
+        for density in DENSITIES:
+            x = (torch.rand(count, inputs) < density).float()
+            measure(
+                f"linear {inputs} to {outputs}, {count} rows", density, weight,
+                lambda path, x=x, weight=weight: linear(x, weight, None, path),
+                choice.linear_cost(count, inputs, outputs, float(x.sum())),
+            )  # fmt: skip
+    for count, channels, side, outputs, kernel, padding in CONVOLUTIONS:
+        weight = torch.randn(outputs, channels, kernel, kernel, requires_grad=True)
+        window = Window(channels, side, side, outputs, (kernel, kernel), (1, 1), (padding, padding))
+        for density in DENSITIES:
+            x = (torch.rand(count, channels, side, side) < density).float()
+            measure(
+                f"convolution {channels} to {outputs}, {kernel} x {kernel}, {count} pictures of {side} x {side}",
+                density, weight,
+                lambda path, x=x, weight=weight, p=padding: convolution(x, weight, None, (1, 1), (p, p), path),
+                choice.convolution_cost(count, window, float(x.sum())),
+            )  # fmt: skip
+    if chosen.json:
+        report = {"machine": machine.describe(), "rounds": chosen.rounds, "rows": rows}
+        chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+        head = (
+            f"Sparse products against dense ones of the same layer, float32, spikes of 1, one thread of "
+            f"{report['machine']['cpu']}, torch {torch.__version__}; CPU time, medians of {chosen.rounds} rounds."
+        )
+        chosen.json.with_suffix(".md").write_text("\n".join([head, "", *lines, ""]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
