@@ -85,8 +85,12 @@ def test_cases_agree_with_the_loop_under_the_interpreter():
     )
     ran = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "TRITON_INTERPRET": "1"},
-        cwd=Path(gpu_neurons.__file__).resolve().parent.parent,
+        # `make test` keeps the folder that Python starts in out of its path
+        env={
+            **os.environ,
+            "TRITON_INTERPRET": "1",
+            "PYTHONPATH": str(Path(gpu_neurons.__file__).resolve().parent.parent),
+        },
         capture_output=True,
         text=True,
         check=False,
