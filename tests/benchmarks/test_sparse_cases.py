@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from benchmarks import long_recurrence, open_neuromorphic
@@ -57,16 +51,8 @@ def test_checkpoints_need_less_memory_than_the_loop():
 
     if not memory.is_supported():
         pytest.skip("no high-water mark of memory on this system")
-    root = str(Path(long_recurrence.__file__).resolve().parent.parent)
-    found = {}
-    for way in ("spikelab, 50 steps", "plain_torch"):
-        # in processes of their own: memory that earlier tests gave back would be taken again unseen
-        command = [sys.executable, "-m", "benchmarks.long_recurrence", "--way", way]
-        command += ["--steps=200", "--batch=64", "--size=128"]
-        told = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": root}, check=True, capture_output=True, text=True
-        ).stdout
-        found[way] = json.loads(told)
+    ways = ("spikelab, 50 steps", "plain_torch")
+    found = {way: long_recurrence.in_own_process(way, steps=200, batch=64, size=128) for way in ways}
     assert found["spikelab, 50 steps"]["loss"] == pytest.approx(found["plain_torch"]["loss"], abs=1e-3)
     assert found["spikelab, 50 steps"]["peak_mib"] < 0.7 * found["plain_torch"]["peak_mib"]
 

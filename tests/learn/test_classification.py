@@ -190,7 +190,7 @@ def test_predict(trained, tmp_path, capsys):
 def test_data_check(folder, capsys, tmp_path):
     command = ["data", "check", "--name", "mnist", "--json", str(tmp_path / "data.json")]
     few = ["--options.validation", "5"]
-    assert main([*command, f"--options.folder={folder}", "--options.class_names=left,right,top,none", *few]) == 0
+    assert main([*command, f"--options.folder={folder}", "--options.class_names=left,right,top,none", *few]) == 1
     text = capsys.readouterr().out
     assert "left, % of samples" in text
     assert "train: no sample of class 'none'" in text
