@@ -19,11 +19,11 @@ logger = logging.getLogger("spikelab.kernels")
 
 BACKENDS = ("auto", "reference", "numba", "triton")
 HAS_TRITON = importlib.util.find_spec("triton") is not None
-#: Steps between two kept states. Sixteen states of a block fill half the first-level cache.
+#: Steps between two kept states.
 SEGMENT_KEEP = 16
 SEGMENT_RECOMPUTE = 64
 #: Of long sequences fewer are kept, which costs no time that could be measured.
-SEGMENT_LONG, LONG_STEPS, LONG_ELEMENTS = 128, 256, 1 << 24
+SEGMENT_LONG, LONG_STEPS, LONG_ELEMENTS = 32, 256, 1 << 24
 #: "input": what Triton's kernels keep for the backward pass has the input's precision, if the neuron is linear between
 #: its spikes; half of the bytes, for gradients that are off by the rounding of the input. "state": that of the states.
 KEPT_PRECISIONS = ("input", "state")

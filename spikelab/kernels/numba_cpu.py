@@ -1,6 +1,6 @@
 """Fused multi-step CPU kernels, generated from a neuron's step: all of time in one call, forward and backward.
 
-Neurons are handled in blocks that fit the first-level cache. The backward pass needs the states before every step; the
+Neurons are handled in blocks whose states stay in the cache. The backward pass needs the states before every step; the
 forward pass keeps them only at every ``segment``-th step, and the backward pass runs each segment again from there into
 a buffer that never leaves the cache. That moves fewer bytes than keeping every state, for any number of states.
 """
@@ -17,15 +17,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikelab.kernels.emit import ADJOINT, Printer, backward, forward
+from spikelab.kernels.emit import ADJOINT, Lines, Printer, backward, forward
 from spikelab.kernels.generated import load_generated
+from spikelab.kernels.kept import Kept, least_in_cache
 from spikelab.kernels.native import table_of
 from spikelab.kernels.threads import PARALLEL_FROM, run_on_threads
 from spikelab.neurons.step import Step, StepOptions, build_step
 
-#: Neurons in a block, at most. Long rows stream best from memory, and a segment must stay in the second-level cache.
-BLOCK = 8192
-SEGMENT_BYTES = 1 << 19
+#: Neurons in a block, at most. Long rows stream best from memory: each step lies in other pages, and the processor must
+#: look up where. For their sake a segment may leave the second-level cache, but not the third.
+BLOCK = 1 << 15
+SEGMENT_BYTES = 1 << 21
 #: Blocks are whole cache lines long, so that no two threads write to the same one.
 _LANES = 64
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
@@ -191,6 +193,10 @@ class Kernel:
 """
         return self._build("forward", arrays, [f"work_{s}_" for s in states], [], code)
 
+    def _kept(self, coefficient_gradients: bool) -> Kept:
+        """What the backward pass writes down for each step of a segment."""
+        return least_in_cache(self.step, coefficient_gradients)
+
     @cache  # noqa: B019
     def backward(self, coefficient_gradients: bool) -> Any:
         """The entry point of the backward pass."""
@@ -198,20 +204,21 @@ class Kernel:
         outside, inside = self._coefficient_lines()
         states = step.states
         lines = forward(step).code(printer)
+        kept = self._kept(coefficient_gradients)
         gathered = list(step.coefficients) if coefficient_gradients else []
         again = [
             "x = x_all_[t_, lo_ + j_]",
             *(f"{s} = work_{s}_[j_]" for s in states),
-            *(f"kept_{s}_[t_ - first_, j_] = {s}" for s in states),
             *inside,
             *lines,
+            *(f"kept_{name}_[t_ - first_, j_] = {name}" for name in kept.values),
             *(f"work_{s}_[j_] = {step.next_states[s]}" for s in states),
         ]
         back = [
-            "x = x_all_[t_, lo_ + j_]",
-            *(f"{s} = kept_{s}_[t_ - first_, j_]" for s in states),
+            *(["x = x_all_[t_, lo_ + j_]"] if kept.given else []),
+            *(f"{name} = kept_{name}_[t_ - first_, j_]" for name in kept.values),
             *inside,
-            *lines,
+            *Lines(kept.again).code(printer),
             f"{ADJOINT}out0_ = grad_out_[t_, lo_ + j_]",
             *(f"{ADJOINT}out{r + 1}_ = grad_recorded_{r}_[t_, lo_ + j_]" for r in range(len(step.outputs) - 1)),
             *(f"{ADJOINT}{s}_ = adjoint_{s}_[j_]" for s in states),
@@ -257,7 +264,7 @@ class Kernel:
 {_block([f"for j_ in range(n_): grad_state_{s}_[lo_ + j_] = adjoint_{s}_[j_]" for s in states], 1)}
 {_block(gradients_out, 1)}
 """
-        return self._build("backward", arrays, rows, [f"kept_{s}_" for s in states], code)
+        return self._build("backward", arrays, rows, [f"kept_{name}_" for name in kept.values], code)
 
     def run_forward(
         self,
@@ -297,22 +304,22 @@ class Kernel:
         arrays = (x, checkpoints, shared, per_neuron, grad_out, *grad_recorded, *grad_final, grad_x, *grad_state)
         if gathered:
             arrays = (*arrays, grad_coefficients)
-        rows = (2 + segment) * len(self.step.states) + gathered
-        self._run(self.backward(gathered > 0), arrays, rows, segment)
+        kept = segment * len(self._kept(gathered > 0).values)
+        self._run(self.backward(gathered > 0), arrays, 2 * len(self.step.states) + gathered + kept, segment, kept)
 
-    def _run(self, entry: Any, arrays: Sequence[Tensor], rows: int, segment: int) -> None:
+    def _run(self, entry: Any, arrays: Sequence[Tensor], rows: int, segment: int, kept: int = 0) -> None:
         shape = arrays[0].shape
         steps, size = shape[0], math.prod(shape[1:])
         threads = torch.get_num_threads() if size * steps >= PARALLEL_FROM else 1
-        block = self._block(size, segment, threads)
+        block = self._block(size, kept, threads)
         scratch = torch.empty((threads, rows, block), dtype=self.dtype)
         addresses = [array.data_ptr() for array in arrays]
         table = table_of(size, block, steps, segment, threads, *addresses, scratch.data_ptr())
         run_on_threads(entry.address, table, threads)
 
-    def _block(self, size: int, segment: int, threads: int) -> int:
+    def _block(self, size: int, kept: int, threads: int) -> int:
         """Neurons in a block: few enough for the cache, and a block for each thread."""
-        in_cache = SEGMENT_BYTES // (len(self.step.states) * max(segment, 1) * self.dtype.itemsize)
+        in_cache = SEGMENT_BYTES // (max(kept, 1) * self.dtype.itemsize)
         per_thread = -(-size // (threads * _LANES)) * _LANES
         return max(1, min(BLOCK, max(in_cache, _LANES), per_thread))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spikelab.kernels.emit import forward
-from spikelab.kernels.triton_kept import Kept
+from spikelab.kernels.kept import Kept
 from spikelab.neurons.spec import INPUT
 from spikelab.neurons.step import Step
 

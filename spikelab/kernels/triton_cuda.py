@@ -16,8 +16,8 @@ from torch import Tensor
 
 from spikelab.kernels.generated import load_generated
 from spikelab.kernels.keep import Keep
+from spikelab.kernels.kept import least_kept, linear_between_spikes
 from spikelab.kernels.triton_arrays import steps_written_out
-from spikelab.kernels.triton_kept import least_kept, linear_between_spikes
 from spikelab.kernels.triton_launch import Launcher
 from spikelab.kernels.triton_layout import Layout, arrange
 from spikelab.kernels.triton_source import Source

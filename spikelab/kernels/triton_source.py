@@ -12,8 +12,8 @@ from functools import cached_property
 from textwrap import indent
 
 from spikelab.kernels.emit import ADJOINT, Lines, backward, forward
+from spikelab.kernels.kept import Kept, recomputed
 from spikelab.kernels.triton_arrays import Arrays
-from spikelab.kernels.triton_kept import Kept, recomputed
 from spikelab.kernels.triton_printer import IMPORTED_FOR_TRAINING, TrainedTritonPrinter
 from spikelab.neurons.spec import INPUT
 

@@ -10,7 +10,7 @@ import sympy as sp
 
 from spikelab import registry
 from spikelab.kernels.emit import backward, forward
-from spikelab.kernels.triton_kept import Kept, least_kept, linear_between_spikes
+from spikelab.kernels.kept import Kept, least_in_cache, least_kept, linear_between_spikes
 from spikelab.neurons.step import StepOptions, build_step
 
 NAMES = registry.names("neurons")
@@ -98,3 +98,27 @@ def test_a_minimum_cut_is_found_where_all_can_be_tried():
         if not nx.has_path(nx.restricted_view(graph, chosen, []), "from", "to")
     )
     assert least_kept(step, False, 4, 4).cost == best
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_stays_in_the_cache_is_enough_and_no_more_than_the_states(name):
+    spec = registry.load("neurons", name)
+    for reset, refractory, learn in itertools.product(sorted(spec.resets) or [""], (False, True), (False, True)):
+        step = build_step(StepOptions(name, reset=reset, refractory=refractory and spec.spikes))
+        found = least_in_cache(step, learn)
+        assert set(found.given) <= {"x"}
+        assert not found.signs
+        known = {*found.given, *found.values, *step.coefficients}
+        for line, value in found.again:
+            assert {symbol.name for symbol in value.free_symbols} <= known, line
+            known.add(line)
+        values = {"x", *step.states, *(line for line, _ in forward(step).lines)}
+        needed = {s.name for _, value in backward(step, learn).lines for s in value.free_symbols} & values
+        assert needed <= known
+        assert len(found.values) + len(found.given) <= 1 + len(step.states)
+
+
+def test_a_leaky_neuron_writes_its_distance_from_threshold_alone():
+    step = build_step(StepOptions("lif", reset="subtract"))
+    found = least_in_cache(step, False)
+    assert (found.given, found.values) == ((), ("gate_",))

@@ -59,7 +59,9 @@ def least_kept(step: Step, coefficient_gradients: bool, word: int, kept_word: in
     """
     needed = _needed(step, coefficient_gradients)
     rounded = kept_word == 2
-    plain = _Graph(step, forward(step).lines, needed, word, kept_word, exact_outputs=word > 2)
+    # written and read again, but what lies there anyway
+    costs = (word, 2 * kept_word, 2)
+    plain = _Graph(step, forward(step).lines, needed, _lying(step, exact_outputs=word > 2), costs)
     found = [plain.cut()]
     if not rounded or not step.spec.spikes:
         return found[0]
@@ -67,7 +69,8 @@ def least_kept(step: Step, coefficient_gradients: bool, word: int, kept_word: in
         found = [plain.cut(given={SPIKE})]
     turned = _gate_turned_round(step)
     if turned is not None:
-        found.append(_Graph(step, turned, needed, word, kept_word, exact_outputs=False).cut(kept={_GATE}))
+        lying = _lying(step, exact_outputs=False)
+        found.append(_Graph(step, turned, needed, lying, costs).cut(kept={_GATE}))
     return min(found, key=lambda kept: kept.cost)
 
 
@@ -103,6 +106,16 @@ def _symbols(expressions: Iterable[sp.Expr]) -> set[str]:
     return {symbol.name for value in expressions for symbol in value.free_symbols}
 
 
+@lru_cache(maxsize=512)
+def least_in_cache(step: Step, coefficient_gradients: bool) -> Kept:
+    """As ``least_kept``, for values that never leave the cache: as dear as the input, which is read from memory again.
+
+    Outputs are not read again, and what is kept is never rounded.
+    """
+    needed = _needed(step, coefficient_gradients)
+    return _Graph(step, forward(step).lines, needed, lying={INPUT}, costs=(1, 1, 1)).cut()
+
+
 def recomputed(step: Step, coefficient_gradients: bool) -> Kept:
     """What the backward pass runs again when it starts from the input and the states before the step."""
     needed = _needed(step, coefficient_gradients)
@@ -136,24 +149,35 @@ def _gate_turned_round(step: Step) -> tuple[tuple[str, sp.Expr], ...] | None:
     return tuple((name, turned if name == membrane.name else value) for name, value in lines.items() if name != _GATE)
 
 
+def _lying(step: Step, *, exact_outputs: bool) -> set[str]:
+    """What lies in memory anyway: the input, and an output that is not rounded. Spikes never are."""
+    outputs = {SPIKE} if step.spec.spikes else set(step.outputs[:1]) if exact_outputs else set()
+    return {INPUT, *outputs}
+
+
 class _Graph:
-    """Which value follows from which."""
+    """Which value follows from which.
+
+    Args:
+        step: the step.
+        lines: of its forward pass.
+        needed: values that occur in the backward lines.
+        lying: values that lie in memory anyway.
+        costs: of such a value, of another one, and of a sign alone.
+    """
 
     def __init__(
         self,
         step: Step,
         lines: tuple[tuple[str, sp.Expr], ...],
         needed: frozenset[str],
-        word: int,
-        kept_word: int,
-        *,
-        exact_outputs: bool,
+        lying: set[str],
+        costs: tuple[int, int, int],
     ):
-        self.step, self.needed, self.word, self.kept_word = step, needed, word, kept_word
+        self.step, self.needed, self.lying, self.costs = step, needed, lying, costs
         self.lines = _ancestors(lines, needed, set())
-        outputs = {SPIKE} if step.spec.spikes else set(step.outputs[:1]) if exact_outputs else set()
-        self.lying = {INPUT, *outputs}
-        self.signs = self._tested_only()
+        # where a sign is no cheaper than its value, there is nothing to tell apart
+        self.signs = self._tested_only() if costs[2] < costs[1] else set()
 
     def _tested_only(self) -> set[str]:
         """Values of which all that follows only asks whether they are positive."""
@@ -163,9 +187,8 @@ class _Graph:
         return _values(self.step) - read
 
     def _costs(self, name: str) -> int:
-        if name in self.lying:
-            return self.word
-        return 2 if name in self.signs else 2 * self.kept_word
+        lying, value, sign = self.costs
+        return lying if name in self.lying else sign if name in self.signs else value
 
     def cut(self, given: Iterable[str] = (), kept: Iterable[str] = ()) -> Kept:
         """The cheapest cut, in which the given and kept values are the start of every way that they lie on."""
