@@ -6,6 +6,8 @@
     {"do": "time", "seconds": ...}          run for about so long      -> {"wall", "cpu", "repeats"}
     {"do": "memory", "case": {...}}         in a fresh process         -> {"peak_extra": bytes}
     {"do": "release"}                       drop the case              -> {}
+    {"do": "size"}                          of this process            -> {"largest_mib"}
+    {"do": "keep_freed_memory"}             from now on                -> {"took": whether it could}
 
 What goes wrong comes back as {"error": traceback}.
 """
@@ -16,6 +18,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import sys
 import traceback
 from dataclasses import replace
@@ -69,6 +72,18 @@ class Worker:
         if self.work is None:
             raise RuntimeError("nothing is prepared")
         return dict(run_for(self.work.step, seconds))
+
+    def keep_freed_memory(self) -> dict[str, Any]:
+        """Lets the allocator keep what is freed; any framework can."""
+        # needs nothing but Python, so that it works in every environment
+        from spikelab.freed_memory import keep_freed_memory
+
+        return {"took": keep_freed_memory()}
+
+    def size(self) -> dict[str, Any]:
+        """The largest size of this process so far."""
+        # in KiB on Linux
+        return {"largest_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
     def memory(self, case: dict[str, Any]) -> dict[str, Any]:
         """Peak memory of two steps over what lies there once the input is made."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spikelab.events import EventArray as EventArray
     from spikelab.events import EventCamera as EventCamera
+    from spikelab.freed_memory import keep_freed_memory as keep_freed_memory
     from spikelab.io.nir_read import from_nir as from_nir
     from spikelab.io.nir_write import to_nir as to_nir
     from spikelab.neurons import NeuronSpec as NeuronSpec
@@ -24,6 +25,7 @@ _PUBLIC = {
     "Neuron": "spikelab.nn",
     "NeuronSpec": "spikelab.neurons",
     "from_nir": "spikelab.io.nir_read",
+    "keep_freed_memory": "spikelab.freed_memory",
     "to_nir": "spikelab.io.nir_write",
 }
 

@@ -28,6 +28,7 @@ from spikelab import (
     settings_simulation,
     settings_video,
 )
+from spikelab.freed_memory import keep_freed_memory
 from spikelab.registry import suggestion
 
 
@@ -160,6 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _check_writable(options.json)
         logging.basicConfig(format="%(message)s", stream=sys.stderr)
         logging.getLogger("spikelab").setLevel(logging.INFO)  # ours; other libraries only warn
+        if arguments is None:
+            # this process is ours; one that calls us from Python may want its memory back
+            keep_freed_memory()
         with _warnings_in_one_line(name):
             figures = _load(command.run)(options)
             if _is_main_process():
