@@ -101,8 +101,8 @@ def _teach_allocator() -> None:
     """Frees one large block that was never touched.
 
     The GNU C library learns from blocks that are freed: from then on it keeps blocks of that size, up to 32 MiB, and
-    does not ask the system for fresh pages each time. A program whose large blocks lie in a pool frees none, and torch's
-    own results, of convolutions above all, would come as fresh pages in every step.
+    does not ask the system for fresh pages each time. A program whose large blocks lie in a pool frees none, and what
+    torch allocates itself, for convolutions above all, would come as fresh pages in every step.
     """
     np.empty((32 << 20) - (1 << 16), np.uint8)
 
