@@ -24,8 +24,10 @@ CLASSES = 10
 SENSOR = (2, 34, 34)
 
 LAYERS = ("lif", "linear_lif", "convolutional")
-KINDS = (*LAYERS, "halsie")
-#: Height and width of the scenes that HALSIE segments, and their classes.
+#: Built by spikelab's own code everywhere, so that the same seed gives the same weights.
+MODELS = ("halsie", "video")
+KINDS = (*LAYERS, *MODELS)
+#: Height and width of the scenes that HALSIE segments and of the videos, and the classes of a scene.
 SCENE = (96, 160)
 SCENE_CLASSES = 6
 
@@ -36,8 +38,8 @@ class Case:
 
     Attributes:
         kind: "lif" (one layer, with the gradient of its input), "linear_lif" (a dense layer into neurons, with the
-            gradients of its weights), "convolutional" (a small network with a loss on top) or "halsie" (the
-            segmentation model of both events and frames, with its loss).
+            gradients of its weights), "convolutional" (a small network with a loss on top), "halsie" (the
+            segmentation model of both events and frames, with its loss) or "video" (the model of compressed video).
         steps: length of the sequence T.
         batch: sequences in a batch B.
         neurons: neurons in the layer N; 0 for the networks, whose sizes are fixed.
@@ -76,7 +78,7 @@ class Case:
     @property
     def has_loss(self) -> bool:
         """Whether a loss follows, rather than a given gradient of the output."""
-        return self.kind in ("convolutional", "halsie")
+        return self.kind in ("convolutional", "halsie", "video")
 
     @property
     def input_gradient(self) -> bool:
@@ -98,6 +100,7 @@ _TRAINING = (
     Case("convolutional", 20, density=0.05),
     Case("halsie", 5, batch=8),
     Case("halsie", 5, batch=8, autocast=True),
+    Case("video", 11, batch=8),
 )
 CASES = {case.name: case for case in (*_TRAINING, *(replace(case, backward=False) for case in _TRAINING))}
 #: A first look in about a minute.
@@ -126,6 +129,8 @@ def make_input(case: Case) -> np.ndarray:
         return moving_bars(case.steps, case.batch, random, *SENSOR[1:])
     if case.kind == "halsie":
         return moving_bars(case.steps, case.batch, random, *SCENE)
+    if case.kind == "video":
+        return moving_blocks(case.steps, case.batch, random, *SCENE)
     shape = (case.steps, case.batch, case.neurons)
     if case.kind == "linear_lif":
         if not case.density:
@@ -150,8 +155,9 @@ def make_labels(case: Case) -> np.ndarray:
 
 
 def make_frames(case: Case) -> np.ndarray:
-    """Grey frames [B, 1, H, W] in 0 to 1, float32, that go with a scene's events."""
-    return np.random.default_rng(case.seed + 4).random((case.batch, 1, *SCENE), dtype=np.float32)
+    """Frames [B, C, H, W] in 0 to 1, float32: grey ones that go with a scene's events, I-frames of a video."""
+    channels = 3 if case.kind == "video" else 1
+    return np.random.default_rng(case.seed + 4).random((case.batch, channels, *SCENE), dtype=np.float32)
 
 
 def make_weights(case: Case, shapes: Iterable[tuple[int, ...]]) -> list[np.ndarray]:
@@ -194,3 +200,24 @@ def moving_bars(
     rate[:, :, 1] += 0.8 * inside * np.exp(-((along - front) ** 2))
     rate[:, :, 0] += 0.8 * inside * np.exp(-((along - front + 5) ** 2))
     return random.poisson(rate).astype(np.float32)
+
+
+def moving_blocks(steps: int, batch: int, random: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """P-frames [T, B, 3, H, W]: motion vectors (x, y) in pixels and a residual in -1 to 1, of a thing that moves.
+
+    As in a coded video, vectors belong to blocks of 8 pixels and are zero where nothing moves, and residuals lie at the
+    edges of what moves and, here and there, elsewhere.
+    """
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    centre = random.uniform(0.3, 0.7, (batch, 2)) * (height, width)
+    velocity = random.uniform(-4, 4, (batch, 2))
+    time = np.arange(1, steps + 1, dtype=np.float32)[:, None, None]
+    place = (centre + velocity * time)[..., None, None]
+    distance = np.hypot(rows - place[:, :, 0], columns - place[:, :, 1])
+    moves = distance[:, :, 4::8, 4::8].repeat(8, 2).repeat(8, 3) < 0.25 * height
+    out = np.zeros((steps, batch, 3, height, width), np.float32)
+    out[:, :, 0] = moves * velocity[:, 1, None, None]
+    out[:, :, 1] = moves * velocity[:, 0, None, None]
+    edge = (np.abs(distance - 0.25 * height) < 3) | (random.random(distance.shape) < 0.01)
+    out[:, :, 2] = edge * random.uniform(-0.3, 0.3, distance.shape)
+    return out

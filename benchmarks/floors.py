@@ -8,6 +8,8 @@ from typing import Any
 
 #: Spikelab's peak memory over that of the leanest framework, with the system's own allocator.
 MEMORY_CASE, MEMORY_AT_MOST = "lif_T500_N4096", 0.25
+#: Least speed of what may choose sparse products over dense products throughout.
+DENSE_AT_LEAST = 0.95
 #: Speed-up of a dense layer into neurons at a density of spikes.
 _BY_DENSITY = {"2percent": 4.0, "5percent": 3.0, "10percent": 2.0}
 
@@ -63,6 +65,9 @@ def judge(summaries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 _entry(f"{floor.case} speed, {floor.quantity}", floor.threads, measured, floor.at_least, True)
             )
     for (case, threads), summary in found.items():
+        over_dense = summary.get(f"speedup_over_dense_{'cpu' if threads == 1 else 'wall'}")
+        if over_dense is not None:
+            judged.append(_entry(f"{case} over dense products", threads, over_dense, DENSE_AT_LEAST, True))
         if case == MEMORY_CASE and summary.get("memory_ratio") is not None:
             judged.append(_entry(f"{case} memory", threads, summary["memory_ratio"], MEMORY_AT_MOST, False))
     return judged

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.cases import Case, make_input, make_labels, make_output_gradient, make_weights
+from benchmarks.cases import MODELS, Case, make_input, make_labels, make_output_gradient, make_weights
 
 
 @dataclass
@@ -73,8 +73,8 @@ def prepare(adapter: ModuleType, case: Case, dtype: torch.dtype = torch.float32,
     """Builds the case and makes its data, which are the same in every framework."""
     torch.manual_seed(case.seed)
     model = adapter.build(case, **options)
-    # HALSIE is built by the same code everywhere, and so gets the same weights from the seed
-    if case.kind != "halsie":
+    # models get theirs from the seed
+    if case.kind not in MODELS:
         loaded = weights(model)
         with torch.no_grad():
             for tensor, value in zip(loaded, make_weights(case, [tuple(w.shape) for w in loaded]), strict=True):

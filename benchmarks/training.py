@@ -23,7 +23,7 @@ from benchmarks.cases import CASES, QUICK, Case, select
 from benchmarks.check import WrongOutput, check, write_truth
 from benchmarks.floors import judge
 from benchmarks.interleave import TURN, against_fastest, time_in_turns
-from benchmarks.peers import COMPILED, OURS, PEERS, PLAIN
+from benchmarks.peers import COMPILED, DENSE, OURS, PEERS, PLAIN
 from benchmarks.session import Session, WorkerFailed
 from benchmarks.table import floors_table, row, rows_table, write
 
@@ -164,6 +164,8 @@ def _summary(
     for quantity in ("wall", "cpu"):
         summary[f"speedup_{quantity}"] = against_fastest(times, OURS, frameworks, quantity)
         summary[f"speedup_over_plain_{quantity}"] = against_fastest(times, OURS, [PLAIN], quantity)
+        if DENSE in names:
+            summary[f"speedup_over_dense_{quantity}"] = against_fastest(times, OURS, [DENSE], quantity)
         rivals = [*frameworks, *([COMPILED] if COMPILED in names else [])]
         summary[f"speedup_with_compiled_{quantity}"] = against_fastest(times, OURS, rivals, quantity)
     others = [value for n in frameworks if (value := peaks.get(n))]

@@ -21,6 +21,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import spikelab
 from spikelab import (
     settings,
+    settings_bench,
     settings_continual,
     settings_events,
     settings_hardware,
@@ -104,7 +105,18 @@ COMMANDS = {
     "bench video": Command(
         settings_video.BenchVideo, "spikelab.report.bench_video:bench_video", "spikelab.report.bench_video:measured"
     ),
-    "bench train": Command(settings.Bench, "spikelab.report.bench:bench_training", "spikelab.report.text:bench", True),
+    "bench train": Command(
+        settings_bench.BenchTrain, "spikelab.report.bench:bench_training", "spikelab.report.text:bench", True
+    ),
+    **{
+        f"bench {name}": Command(kind, "spikelab.report.bench:bench_part", "spikelab.report.bench:shown", True)
+        for name, kind in (
+            ("sim", settings_bench.BenchSimulation),
+            ("events", settings_bench.BenchEvents),
+            ("hw", settings_bench.BenchHardware),
+            ("products", settings_bench.BenchProducts),
+        )
+    },
 }
 
 HELP = """\

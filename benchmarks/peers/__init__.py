@@ -43,11 +43,13 @@ class Peer:
 OURS = "spikelab_layers"
 PLAIN = "plain_torch"
 COMPILED = "compiled_torch"
+DENSE = "spikelab_dense"
 
 PEERS = {
     peer.name: peer
     for peer in (
         Peer(OURS, "spikelab", framework=False, kinds=KINDS),
+        Peer(DENSE, "spikelab", framework=False, kinds=("convolutional", "halsie", "video", "linear_lif")),
         Peer(PLAIN, "torch", framework=False, kinds=KINDS),
         Peer(COMPILED, "torch", framework=False, kinds=LAYERS),
         Peer("snntorch", "snntorch", "1.0.0", delayed_reset=True),

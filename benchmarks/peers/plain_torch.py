@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.cases import ALPHA, CLASSES, KEEP, SENSOR, THRESHOLD, Case
-from benchmarks.peers.halsie import HalsieStep
+from benchmarks.cases import ALPHA, CLASSES, KEEP, MODELS, SENSOR, THRESHOLD, Case
+from benchmarks.peers import models
 from spikelab.nn import Neuron
 
 
@@ -81,39 +81,42 @@ class Convolutional(nn.Module):
         return self.readout(self.pool(spikes.flatten(0, 1)).flatten(1)).unflatten(0, time)
 
 
-class HalsieNeurons(nn.Module):
-    """HALSIE's neurons as a loop: keep v + (1 - keep) x, reset to a value; or a readout, which does not spike."""
+class ModelNeurons(nn.Module):
+    """A model's neurons as a loop: keep v + gain x, reset to a value or by the threshold; or a readout."""
 
-    def __init__(self, keep: float, threshold: float | None, reset: float):
+    def __init__(self, keep: float, gain: float, threshold: float | None, reset: float | None):
         super().__init__()
-        self.keep, self.threshold, self.reset = keep, threshold, reset
+        self.keep, self.gain, self.threshold, self.reset = keep, gain, threshold, reset
 
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, ...] -> [T, B, ...]."""
         v = torch.zeros_like(x[0])
         outputs = []
         for current in x.unbind(0):
-            v = self.keep * v + (1 - self.keep) * current
+            v = self.keep * v + self.gain * current
             if self.threshold is None:
                 outputs.append(v)
                 continue
             spike = ArctanSpike.apply(v - self.threshold)
-            v = v * (1 - spike) + self.reset * spike
+            v = v - self.threshold * spike if self.reset is None else v * (1 - spike) + self.reset * spike
             outputs.append(spike)
         return torch.stack(outputs)
 
 
 def in_place_of(ours: Neuron, keep: float) -> nn.Module:
-    """A loop with the dynamics of one of HALSIE's layers."""
+    """A loop with the dynamics of one of a model's layers."""
+    gain = models.gain(ours, keep)
     if not ours.spec.spikes:
-        return HalsieNeurons(keep, None, 0.0)
-    return HalsieNeurons(keep, float(ours.v_threshold), float(ours.v_reset))
+        return ModelNeurons(keep, gain, None, 0.0)
+    return ModelNeurons(
+        keep, gain, float(ours.v_threshold), None if ours.options.reset == "subtract" else float(ours.v_reset)
+    )
 
 
 def build(case: Case, delayed_reset: bool = False) -> nn.Module:
     """The case as a module."""
-    if case.kind == "halsie":
-        return HalsieStep(case, in_place_of)
+    if case.kind in MODELS:
+        return models.build(case, in_place_of)
 
     def neurons() -> nn.Module:
         return LIFLoop(delayed_reset)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch import nn as torch_nn
 
-from benchmarks.cases import ALPHA, CLASSES, KEEP, SENSOR, THRESHOLD, Case
-from benchmarks.peers.halsie import HalsieStep
+from benchmarks.cases import ALPHA, CLASSES, KEEP, MODELS, SENSOR, THRESHOLD, Case
+from benchmarks.peers import models
 from spikelab import nn
 
 DT = 1e-3
@@ -42,8 +42,8 @@ class Output(torch_nn.Module):
 
 def build(case: Case) -> torch_nn.Module:
     """The case as a module."""
-    if case.kind == "halsie":
-        return HalsieStep(case)
+    if case.kind in MODELS:
+        return models.build(case)
     if case.kind == "convolutional":
         return Output(
             nn.Conv2d(SENSOR[0], 16, 5),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import Tensor, nn
 
-from benchmarks.cases import ALPHA, CLASSES, KEEP, SENSOR, THRESHOLD, Case
-from benchmarks.peers.halsie import HalsieStep
+from benchmarks.cases import ALPHA, CLASSES, KEEP, MODELS, SENSOR, THRESHOLD, Case
+from benchmarks.peers import models
 from spikelab.nn import Neuron
 
 
@@ -22,13 +24,17 @@ def neurons() -> neuron.LIFNode:
 
 
 def in_place_of(ours: Neuron, keep: float) -> nn.Module:
-    """A layer with the dynamics of one of HALSIE's: input scaled by the decay, reset to a value."""
+    """A layer with the dynamics of one of a model's: its input scaled by the decay or not at all."""
     tau = 1 / (1 - keep)
+    scaled = math.isclose(models.gain(ours, keep), 1 - keep, rel_tol=1e-6)
+    if not scaled and not math.isclose(models.gain(ours, keep), 1, rel_tol=1e-5):
+        raise ValueError(f"LIFNode scales its input by 1 / tau or 1, not by {models.gain(ours, keep)}")
     if not ours.spec.spikes:
         return Sequence(neuron.NonSpikingLIFNode(tau=tau))
-    threshold, reset = float(ours.v_threshold), float(ours.v_reset)
+    reset = None if ours.options.reset == "subtract" else float(ours.v_reset)
+    arctan = surrogate.ATan(ALPHA)
     return Sequence(
-        neuron.LIFNode(tau=tau, v_threshold=threshold, v_reset=reset, surrogate_function=surrogate.ATan(ALPHA))
+        neuron.LIFNode(tau, scaled, v_threshold=float(ours.v_threshold), v_reset=reset, surrogate_function=arctan)
     )
 
 
@@ -48,8 +54,8 @@ class Sequence(nn.Module):
 
 def build(case: Case) -> nn.Module:
     """The case as a module."""
-    if case.kind == "halsie":
-        return HalsieStep(case, in_place_of)
+    if case.kind in MODELS:
+        return models.build(case, in_place_of)
     if case.kind == "convolutional":
         return Sequence(
             layer.Conv2d(SENSOR[0], 16, 5),

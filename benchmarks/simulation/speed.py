@@ -2,7 +2,7 @@
 
     python -m benchmarks.simulation.speed                                       all networks, all that are installed
     python -m benchmarks.simulation.speed --networks brunel --simulators spikelab,nest --rounds 3
-    python -m benchmarks.simulation.speed --write benchmarks/results
+    python -m benchmarks.simulation.speed --json benchmarks/results/simulation_speed.json
 
 Each simulator lives in a process of its own and warms up with one turn. Then, in each round: spikelab, a, spikelab,
 b, ...; one works at a time. A ratio is that of two neighbouring turns, and the median over rounds counts. Building and
@@ -30,6 +30,7 @@ from benchmarks.session import WorkerFailed
 from benchmarks.simulation.cores import NEAR, distance, gain
 from benchmarks.simulation.networks import NETWORKS
 from benchmarks.simulation.simulators import OURS, SIMULATORS, SimulatorSession, chosen, installed
+from benchmarks.simulation.simulators import main as make_environments
 
 #: By how many times spikelab is to be faster.
 FLOORS = {
@@ -45,8 +46,6 @@ THREADS_FLOOR, NO_SLOWER = {"brunel": 1.5, "brunel_stdp": 1.5}, 0.93
 TWO_CORES = 1.7
 #: Rounds that count, at least, for a verdict.
 FEWEST = 3
-#: What is written.
-RESULTS = "simulation_speed.json"
 #: Biological ms of a simulation.
 SEGMENTS = {name: 1000.0 for name in NETWORKS} | {"brunel": 200.0, "brunel_stdp": 200.0, "microcircuit": 400.0}
 #: A turn repeats the simulation until so many seconds have passed.
@@ -198,9 +197,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _earlier(folder: Path, asked: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+def _earlier(path: Path, asked: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
     """Rows of an earlier run that this one does not measure anew: networks and numbers of threads go by themselves."""
-    path = folder / RESULTS
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
     return [row for row in rows if (row["network"], row["against_threads"]) not in asked]
 
@@ -217,21 +215,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--networks", default=",".join(NETWORKS), help="separated by commas; all by default")
     parser.add_argument("--threads", default="1,2", help="numbers of threads, separated by commas (1,2)")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each (7)")
-    parser.add_argument("--write", type=Path, help="folder for simulation_speed.json and .md")
+    parser.add_argument("--json", type=Path, help="where the report goes, with a table beside it")
+    parser.add_argument("--install", action="store_true", help="make missing environments first")
     given = parser.parse_args(arguments)
     names = chosen(parser, "simulator", given.simulators, SIMULATORS)
+    if given.install and make_environments([name for name in names if name != OURS]):
+        return 1
     networks = chosen(parser, "network", given.networks, NETWORKS)
     present = installed(names)
     report: dict[str, Any] = {"machine": describe(), "rounds": given.rounds, "floors": FLOORS, "rows": []}
     asked = [(network, int(threads)) for network in networks for threads in given.threads.split(",")]
-    earlier = _earlier(given.write, asked) if given.write else []
+    earlier = _earlier(given.json, asked) if given.json else []
     for network, threads in asked:
         report["rows"] += measure(network, players(present, threads), given.rounds)
-        if given.write:
+        if given.json:
             # after each, so that an interrupted run keeps what it has
             whole = {**report, "rows": _in_order([*earlier, *report["rows"]])}
-            (given.write / RESULTS).write_text(json.dumps(whole, indent=1) + "\n")
-            (given.write / RESULTS).with_suffix(".md").write_text(table(whole["rows"]))
+            given.json.write_text(json.dumps(whole, indent=1) + "\n")
+            given.json.with_suffix(".md").write_text(table(whole["rows"]))
     print(table(report["rows"]))
     missed = [f"{r['network']} {r['simulator']}" for r in report["rows"] if "missed" in verdict(r)]
     print("floors: " + (f"missed: {', '.join(missed)}" if missed else "all kept"))

@@ -1,4 +1,4 @@
-"""The `spikelab bench` command: a door to the benchmarks of a checkout."""
+"""The `spikelab bench` commands: a door to the benchmarks of a checkout."""
 
 import importlib
 import sys
@@ -6,10 +6,52 @@ from pathlib import Path
 from typing import Any
 
 import spikelab
-from spikelab.settings import Bench
+from spikelab.settings_bench import BenchEvents, BenchHardware, BenchProducts, BenchSimulation, BenchTrain
+
+#: Settings -> the script of the checkout that measures it, and the options that it takes from them.
+PARTS: dict[type, tuple[str, tuple[str, ...]]] = {
+    BenchSimulation: ("benchmarks.simulation.speed", ("rounds", "install", "json")),
+    BenchEvents: ("benchmarks.events", ("rounds", "install", "json")),
+    BenchHardware: ("benchmarks.integer_speed", ("rounds", "install", "json")),
+    BenchProducts: ("benchmarks.sparse_products", ("rounds", "json")),
+}
 
 
-def bench_training(settings: Bench) -> dict[str, Any]:
+def bench_part(settings: Any) -> dict[str, Any]:
+    """Run one script of `benchmarks`, which prints its tables as it goes and writes its own files.
+
+    Returns:
+        Its name.
+
+    Raises:
+        RuntimeError: If this is not a checkout, or the script failed.
+    """
+    name, taken = PARTS[type(settings)]
+    words = []
+    for option in taken:
+        value = getattr(settings, option)
+        if value is not None and value is not False:
+            words += [f"--{option}"] if value is True else [f"--{option}", str(value)]
+    if _script(name).main(words):
+        raise RuntimeError(f"{name}: failed, for the reason above")
+    return {"script": name}
+
+
+def shown(figures: dict[str, Any]) -> str:
+    """Which script has run; it has printed its tables."""
+    return f"measured by {figures['script']}"
+
+
+def _script(name: str) -> Any:
+    """A module of the checkout, beside the package."""
+    root = Path(spikelab.__file__).resolve().parent.parent
+    if not (root / "benchmarks" / "training.py").exists():
+        raise RuntimeError(f"{root}: has no benchmarks/training.py; run this from a checkout of spikelab")
+    sys.path.append(str(root))
+    return importlib.import_module(name)
+
+
+def bench_training(settings: BenchTrain) -> dict[str, Any]:
     """Run `benchmarks.training`, which lies beside the package in a checkout and is not installed.
 
     It prints its tables as it goes, and writes the JSON file itself, after each case.
@@ -21,12 +63,7 @@ def bench_training(settings: Bench) -> dict[str, Any]:
         RuntimeError: If this is not a checkout, or a framework failed (the others are measured all the same).
         ValueError: If there is no such case or framework.
     """
-    root = Path(spikelab.__file__).resolve().parent.parent
-    if not (root / "benchmarks" / "training.py").exists():
-        raise RuntimeError(f"{root}: has no benchmarks/training.py; run this from a checkout of spikelab")
-    sys.path.append(str(root))
-    module = importlib.import_module("benchmarks.training")
-    report = module.run(
+    report = _script("benchmarks.training").run(
         settings.json,
         threads=settings.threads,
         cases=settings.cases,
