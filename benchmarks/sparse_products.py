@@ -1,9 +1,11 @@
-"""Dense against sparse products of our own, by size and density: forward, and the gradient of the weights.
+"""Dense against sparse products of our own, by size and density: forward, and the gradients of weights and input.
 
     python -m benchmarks.sparse_products --json benchmarks/results/sparse_products.json
 
 Both are called in turns, through the functions that layers call, with the choice forced; CPU time of one thread, the
-median of the ratios. The last column says what ``products="auto"`` takes, so that a wrong choice is seen.
+median of the ratios. "auto" says what ``products="auto"`` takes, so that a wrong choice is seen. The gradient of the
+input is that of a layer after neurons with a triangular surrogate, wanted for as many elements as there are spikes;
+finding out for which comes on top (one pass over the neurons).
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.grad import conv2d_input
 
 from benchmarks import machine
 from spikelab.kernels.sparse import choice
 from spikelab.kernels.sparse.convolution import Window
+from spikelab.kernels.sparse.input_gradient import convolution_input_gradient, linear_input_gradient
 from spikelab.kernels.sparse.product import convolution, linear
+from spikelab.kernels.sparse.spike_list import list_spikes
 
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 #: Rows, inputs, outputs.
@@ -59,6 +64,16 @@ def ratios(product: Callable[[str], Tensor], weight: Tensor, rounds: int) -> dic
     }
 
 
+def input_ratios(everywhere: Callable[[], Tensor], wanted: Callable[[], Tensor], rounds: int) -> dict[str, float]:
+    """The same of the gradient of the input, where it is wanted against everywhere."""
+    pairs = [(seconds(wanted), seconds(everywhere)) for _ in range(rounds + 1)][1:]
+    return {
+        "input": median(pair[0] for pair in pairs) * 1e3,
+        "dense_input": median(pair[1] for pair in pairs) * 1e3,
+        "times_input": median(pair[1] / pair[0] for pair in pairs),
+    }
+
+
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = print) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -68,39 +83,57 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     torch.set_num_threads(1)
     torch.manual_seed(0)
     lines = [
-        "| layer | density | forward, ms | dense / sparse | gradient of the weights, ms | dense / sparse | auto |",
-        "|---|---:|---:|---:|---:|---:|---|",
+        "| layer | density | forward, ms | dense / sparse | gradient of the weights, ms | dense / sparse | auto "
+        "| gradient of the input, ms | dense / sparse | auto |",
+        "|---|---:|---:|---:|---:|---:|---|---:|---:|---|",
     ]
     rows: list[dict[str, Any]] = []
 
-    def measure(name: str, density: float, weight: Tensor, product: Callable[[str], Tensor], costs: Any) -> None:
+    def measure(
+        name: str, density: float, weight: Tensor, product: Callable[[str], Tensor], costs: Any,
+        everywhere: Callable[[], Tensor], wanted: Callable[[], Tensor], input_costs: Any,
+    ) -> None:  # fmt: skip
         row = {"layer": name, "density": density, **ratios(product, weight, chosen.rounds)}
+        row |= input_ratios(everywhere, wanted, chosen.rounds)
         row["auto"] = "sparse" if choice.is_worth(*costs) else "dense"
+        row["input_auto"] = "where wanted" if choice.is_worth(*input_costs) else "everywhere"
         rows.append(row)
         figures = [row[key] for key in ("forward", "times_forward", "gradient", "times_gradient")]
         shown = " | ".join(f"{figure:.2f}" for figure in figures)
-        lines.append(f"| {name} | {density:g} | {shown} | {row['auto']} |")
+        last = f"{row['input']:.2f} | {row['times_input']:.2f} | {row['input_auto']}"
+        lines.append(f"| {name} | {density:g} | {shown} | {row['auto']} | {last} |")
         say(lines[-1])
 
     for count, inputs, outputs in LINEAR:
         weight = torch.randn(outputs, inputs, requires_grad=True)
         for density in DENSITIES:
             x = (torch.rand(count, inputs) < density).float()
+            grad, plain, places = torch.randn(count, outputs), weight.detach(), list_spikes(x)
             measure(
                 f"linear {inputs} to {outputs}, {count} rows", density, weight,
                 lambda path, x=x, weight=weight: linear(x, weight, None, path),
                 choice.linear_cost(count, inputs, outputs, float(x.sum())),
+                lambda grad=grad, plain=plain: grad @ plain,
+                lambda grad=grad, plain=plain, places=places: linear_input_gradient(places, plain, grad),
+                choice.linear_input_cost(count, inputs, outputs, float(x.sum())),
             )  # fmt: skip
     for count, channels, side, outputs, kernel, padding in CONVOLUTIONS:
         weight = torch.randn(outputs, channels, kernel, kernel, requires_grad=True)
         window = Window(channels, side, side, outputs, (kernel, kernel), (1, 1), (padding, padding))
         for density in DENSITIES:
             x = (torch.rand(count, channels, side, side) < density).float()
+            grad, plain = torch.randn(count, outputs, *window.out_size), weight.detach()
+            places = list_spikes(x)
             measure(
                 f"convolution {channels} to {outputs}, {kernel} x {kernel}, {count} pictures of {side} x {side}",
                 density, weight,
                 lambda path, x=x, weight=weight, p=padding: convolution(x, weight, None, (1, 1), (p, p), path),
                 choice.convolution_cost(count, window, float(x.sum())),
+                lambda grad=grad, plain=plain, shape=x.shape, p=padding: conv2d_input(shape, plain, grad, 1, p),
+                lambda grad=grad, plain=plain, window=window, places=places: convolution_input_gradient(
+                    places, window, plain, grad
+                ),
+                choice.convolution_input_cost(count, window, float(x.sum())),
             )  # fmt: skip
     if chosen.json:
         report = {"machine": machine.describe(), "rounds": chosen.rounds, "rows": rows}

@@ -87,6 +87,10 @@ class Packed:
     shared: Tensor
     per_neuron: Tensor
 
+    def detached(self) -> Packed:
+        """Without gradients."""
+        return Packed(self.key, self.shared.detach(), self.per_neuron.detach())
+
     def unpack(self, shape: torch.Size) -> list[Tensor]:
         """One tensor a coefficient, in order, each a number or [B, ...]."""
         shared, per_neuron = iter(self.shared.unbind()), iter(self.per_neuron.unbind())

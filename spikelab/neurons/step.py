@@ -20,6 +20,8 @@ from spikelab.neurons.spec import INPUT, NeuronSpec
 from spikelab.neurons.surrogate import Surrogate, surrogate
 
 SPIKE = "spike"
+#: May be recorded like a state: 1 where the surrogate's derivative is not zero, else 0.
+SURROGATE_SUPPORT = "surrogate_support"
 REFRACTORY_LEFT = "refractory_left"
 NEXT = "_n_"
 #: Suffix of a state between the arrival of spikes and the reset.
@@ -40,7 +42,7 @@ class StepOptions:
         surrogate: name of the surrogate, "custom" for one's own expression.
         surrogate_expression: the surrogate's expression in ``x``.
         surrogate_parameters: its constants.
-        record: states to give out at every step beside the output proper.
+        record: states to give out at every step beside the output proper, or ``SURROGATE_SUPPORT``.
         arrivals: whether spikes arrive at the neuron's receptors (see ``Step.arrivals``).
     """
 
@@ -207,8 +209,16 @@ def build_step(options: StepOptions) -> Step:
             lines.append((left.name + NEXT, stop_gradient(select(symbol(SPIKE), symbol("refractory_hold_"), counted))))
             next_states[left.name] = left.name + NEXT
 
+        if SURROGATE_SUPPORT in options.record:
+            slope = surrogate_record.expression(gate if scale_value == 1 else gate / scale)
+            lines.append(
+                (SURROGATE_SUPPORT, stop_gradient(select(slope, sp.S.One, select(-slope, sp.S.One, sp.S.Zero))))
+            )
+
+    recorded = {name: next_states[name] for name in spec.state_names}
+    recorded |= {SURROGATE_SUPPORT: SURROGATE_SUPPORT} if spec.spikes else {}
     for name in options.record:
-        if name not in spec.state_names:
+        if name not in recorded:
             raise ValueError(f"{spec.name}: cannot record {name!r}; its states are {', '.join(spec.state_names)}")
     first = SPIKE if spec.spikes else next_states[spec.membrane]
     states = (*spec.state_names, REFRACTORY_LEFT) if refractory else spec.state_names
@@ -223,7 +233,7 @@ def build_step(options: StepOptions) -> Step:
         coefficients=coefficients,
         lines=tuple(lines),
         next_states=next_states,
-        outputs=(first, *(next_states[name] for name in options.record)),
+        outputs=(first, *(recorded[name] for name in options.record)),
         surrogate=surrogate_record,
         arrivals=arrivals,
     )

@@ -24,12 +24,14 @@ class Surrogate:
         derivative: expression in ``x`` and the parameters; ``where(c, a, b)`` means a where c > 0, else b.
         parameters: constants of the expression with their values.
         source: the publication it was taken from.
+        finite_support: whether the derivative is zero far from threshold, exactly.
     """
 
     name: str
     derivative: str
     parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
     source: str = ""
+    finite_support: bool = False
 
     def expression(self, x: sp.Expr) -> sp.Expr:
         """The derivative at ``x``, with the parameters filled in."""
@@ -77,6 +79,7 @@ SURROGATES: dict[str, Surrogate] = {
             "where(1 - abs(x) / width, (1 - abs(x) / width) * height, 0)",
             {"width": 1.0, "height": 1.0},
             "Esser et al. 2016, PNAS 113, eq. 7; height 0.3 in Bellec et al. 2018",
+            finite_support=True,
         ),
         Surrogate(
             "gaussian",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from spikelab.kernels.pooling import can_pool, window_mean, window_sum
 from spikelab.kernels.sparse.choice import require_choice
 from spikelab.kernels.sparse.product import convolution, linear
+from spikelab.kernels.sparse.support import pass_on
 from spikelab.nn.state import State, Stateful
 
 
@@ -33,7 +34,7 @@ class _OverTime:
             raise ValueError(
                 f"{type(self).__name__}: input has shape {list(x.shape)}, but must be {layout}, time first"
             )
-        folded: Tensor = super().forward(x.flatten(0, 1))  # type: ignore[misc]
+        folded: Tensor = super().forward(pass_on(x, x.flatten(0, 1)))  # type: ignore[misc]
         return folded.unflatten(0, x.shape[:2])
 
 

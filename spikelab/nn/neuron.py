@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from spikelab.kernels.choose import BACKENDS, KEPT_PRECISIONS, Packed, choose_backend, pack, run_neuron
 from spikelab.kernels.coefficients import programs
 from spikelab.kernels.reference import step_function
+from spikelab.kernels.sparse.support import Support, attach
 from spikelab.neurons import spec as specs
 from spikelab.neurons.step import Step, StepOptions, build_step, find_neuron, neuron_name
 from spikelab.neurons.surrogate import SURROGATES, Surrogate, surrogate
@@ -288,7 +289,16 @@ class Neuron(Stateful):
             values = self._fresh_state(like)
         else:
             values = remembered.seen_state(like) if backend == "triton" else remembered.fresh_state(like)
-        return run_neuron(step, x, values, packed, backend, self.recompute, self.kept_precision)
+        outputs, final = run_neuron(step, x, values, packed, backend, self.recompute, self.kept_precision)
+        if step.surrogate.finite_support and backend == "numba" and outputs[0].requires_grad:
+            self._tell_support(outputs[0], x, values, packed)
+        return outputs, final
+
+    def _tell_support(self, spikes: Tensor, x: Tensor, state: list[Tensor], packed: Packed) -> None:
+        """Lets the product that follows compute its input's gradient only where the surrogate passes it on."""
+        if self.spec.spikes and not torch.compiler.is_compiling():
+            start = tuple(s.detach() for s in state)
+            attach(spikes, Support(self.options, x.detach(), start, packed.detached(), spikes._version))
 
     def _check_state(self, x: Tensor, state: NeuronState) -> list[Tensor]:
         if not isinstance(state, Mapping):

@@ -28,6 +28,9 @@ _WRITTEN = 0.6
 _RUN, _VECTOR, _TURNED = 6.0, 0.75, 0.7
 #: An element that is looked at, and what a call costs at least.
 _LISTED, _CALL = 0.35, 1e5
+#: A multiplication and addition of an input's gradient where it is wanted alone; a weight that is read, once for so
+#: many bytes of the output's gradient; an element of which it is found out whether it is wanted.
+_DOT, _READ, GRADIENT_BYTES, SUPPORT_FOUND = 0.067, 0.09, 1 << 18, 1.5
 #: The sparse path must promise to be so much faster.
 _MARGIN = 0.9
 #: Stretches of elements that are looked at before all are.
@@ -79,6 +82,27 @@ def convolution_cost(pictures: int, window: Window, count: float) -> tuple[float
     weights = window.outputs * window.channels * kh * kw
     dense = results * (weights * _DENSE + window.outputs * _WRITTEN)
     return _CALL + sparse + inputs * _LISTED + weights, dense
+
+
+def linear_input_cost(rows: int, inputs: int, outputs: int, count: float) -> tuple[float, float]:
+    """(where wanted, everywhere) in nanoseconds, of the gradient of x [rows, inputs], wanted for so many elements."""
+    times_read = 4 * rows * outputs / GRADIENT_BYTES
+    found = (
+        _CALL + count * outputs * _DOT + inputs * outputs * (_LAID_OUT + times_read * _READ) + rows * inputs * _LISTED
+    )
+    return found, rows * inputs * outputs * _DENSE
+
+
+def convolution_input_cost(pictures: int, window: Window, count: float) -> tuple[float, float]:
+    """(where wanted, everywhere) in nanoseconds, of the gradient of so many pictures, wanted for so many elements."""
+    out_height, out_width = window.out_size
+    (kh, kw), (sh, sw) = window.kernel, window.stride
+    runs = count * kh / sh
+    results = pictures * out_height * out_width
+    inputs = pictures * window.channels * window.height * window.width
+    found = runs * (_RUN + _VECTOR * kw / sw * window.lanes / 16) + results * window.lanes * _TURNED
+    weights = window.outputs * window.channels * kh * kw
+    return _CALL + found + inputs * _LISTED + weights, results * weights * _DENSE + inputs * _WRITTEN
 
 
 def is_worth(sparse: float, dense: float) -> bool:

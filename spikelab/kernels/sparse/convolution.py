@@ -79,7 +79,7 @@ class Window:
         return (*sizes, *self.kernel, *self.stride, *self.padding, *self.out_size, self.run)
 
 
-def _arrange(weight: Tensor, window: Window) -> Tensor:
+def arrange(weight: Tensor, window: Window) -> Tensor:
     """Weights [O, C, kh, kw] as [C, kh, remainder, run, lanes], each run from its last column to its first."""
     (kh, kw), across, run = window.kernel, window.stride[1], window.run
     padded = torch.nn.functional.pad(weight, (0, run * across - kw)) if run * across > kw else weight
@@ -89,7 +89,7 @@ def _arrange(weight: Tensor, window: Window) -> Tensor:
 
 
 def _rearrange(arranged: Tensor, window: Window) -> Tensor:
-    """The opposite of ``_arrange``."""
+    """The opposite of ``arrange``."""
     (kh, kw), across, run = window.kernel, window.stride[1], window.run
     parts = arranged[..., : window.outputs].permute(4, 0, 1, 3, 2).flip(3)
     return parts.reshape(window.outputs, window.channels, kh, run * across)[..., :kw].contiguous()
@@ -102,7 +102,7 @@ def _add(into: Any, at: int, what: Any, start: int, value: Any, length: int) -> 
 
 
 @_jit
-def _columns_reached(sizes: Any, columns: Any) -> None:
+def columns_reached(sizes: Any, columns: Any) -> None:
     """For each column of the input: where its runs begin in a row of outputs and of weights, and how long they are."""
     _, width, lanes, _, kw, _, sw, _, pw, _, ow, run = sizes
     for x in range(width):
@@ -115,7 +115,7 @@ def _columns_reached(sizes: Any, columns: Any) -> None:
 
 
 @_jit
-def _row_of(bits: Any, before: Any, values: Any, same: Any, first: Any, width: int, places: Any, found: Any) -> int:
+def row_of(bits: Any, before: Any, values: Any, same: Any, first: Any, width: int, places: Any, found: Any) -> int:
     """The spikes among ``width`` bits from ``first``: their places and values; gives their number."""
     stop, w, count = first + _INDEX(width), first // _WORD, 0
     while w * _WORD < stop:
@@ -149,7 +149,7 @@ def _see(
         numbers[x] = x * channels
     for channel in range(channels):
         first = _INDEX((channel * height + row) * width)
-        for n in range(_row_of(bits, before, values, same, first, width, places, found)):
+        for n in range(row_of(bits, before, values, same, first, width, places, found)):
             x = places[n]
             at = numbers[x]
             met[at] = channel * kh * size
@@ -186,7 +186,7 @@ def _learn(
     height, width, lanes, kh, _, sh, sw, ph, _, _, ow, run = sizes
     for channel in range(channels):
         first = _INDEX((channel * height + row) * width)
-        count = _row_of(bits, before, values, same, first, width, places, found)
+        count = row_of(bits, before, values, same, first, width, places, found)
         n = 0
         while n < count:
             x = places[n]
@@ -281,7 +281,7 @@ def _entry(dtype: Any) -> Any:
         own = array_at(table[30], (threads, lanes * area), dtype)[claim(table, ENTERED)]
         own[:] = 0
         columns, before = np.empty((width, 3), np.int64), np.empty(words, np.int64)
-        _columns_reached(sizes, columns)
+        columns_reached(sizes, columns)
         places, found, numbers = np.empty(width, np.int64), np.empty(width, dtype), np.empty(width, np.int64)
         met, met_values = np.empty(width * channels, np.uintp), np.empty(width * channels, dtype)
         while True:
@@ -331,7 +331,7 @@ def spike_convolution(spikes: SpikeList, window: Window, weight: Tensor, bias: T
     full = weight.new_zeros(window.lanes)
     if bias is not None:
         full[: window.outputs] = bias
-    _run(False, spikes, window, _arrange(weight, window), full, out, spikes.rows)
+    _run(False, spikes, window, arrange(weight, window), full, out, spikes.rows)
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +14,19 @@ from torch.nn.grad import conv2d_input
 
 from spikelab.kernels.sparse import choice
 from spikelab.kernels.sparse.convolution import Window, convolution_weight_gradient, spike_convolution
+from spikelab.kernels.sparse.input_gradient import convolution_input_gradient, linear_input_gradient
 from spikelab.kernels.sparse.linear import spike_product, weight_gradient
 from spikelab.kernels.sparse.spike_list import SpikeList, list_spikes
+from spikelab.kernels.sparse.support import Support, support_of
 
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, spikes: SpikeList) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, spikes: SpikeList, support: Support | None
+    ) -> Tensor:
         # the spikes take a 32th of the memory of x, which may go
-        ctx.spikes, ctx.biased = spikes, bias is not None
+        ctx.spikes, ctx.biased, ctx.support = spikes, bias is not None, support
         ctx.save_for_backward(weight)
         return spike_product(spikes, weight, bias).view(*x.shape[:-1], len(weight))
 
@@ -30,17 +35,30 @@ class _Linear(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Any:
         (weight,) = ctx.saved_tensors
         wanted_x, wanted_weight, wanted_bias = ctx.needs_input_grad[:3]
-        grad_x = grad @ weight if wanted_x else None
+        grad_x = None
+        if wanted_x:
+            rows, (outputs, inputs) = grad.numel() // grad.shape[-1], weight.shape
+            wanted = _wanted(
+                ctx.support, lambda count: choice.linear_input_cost(rows, inputs, outputs, count), rows * inputs
+            )
+            if wanted is None:
+                grad_x = grad @ weight
+            else:
+                grad_x = linear_input_gradient(wanted, weight, grad.reshape(rows, outputs))
+                grad_x = grad_x.view(*grad.shape[:-1], inputs)
         if not (wanted_weight or wanted_bias):
-            return grad_x, None, None, None
+            return grad_x, None, None, None, None
         grad_weight, grad_bias = weight_gradient(ctx.spikes, grad.reshape(-1, grad.shape[-1]))
-        return grad_x, grad_weight, grad_bias if ctx.biased else None, None
+        return grad_x, grad_weight, grad_bias if ctx.biased else None, None, None
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, spikes: SpikeList, window: Window) -> Tensor:
-        ctx.spikes, ctx.window, ctx.biased = spikes, window, bias is not None
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, spikes: SpikeList, window: Window,
+        support: Support | None,
+    ) -> Tensor:  # fmt: skip
+        ctx.spikes, ctx.window, ctx.biased, ctx.support = spikes, window, bias is not None, support
         ctx.save_for_backward(weight)
         return spike_convolution(spikes, window, weight, bias)
 
@@ -53,11 +71,26 @@ class _Convolution(torch.autograd.Function):
         grad_x = None
         if wanted_x:
             shape = (len(grad), window.channels, window.height, window.width)
-            grad_x = conv2d_input(shape, weight, grad, window.stride, window.padding)
+            wanted = _wanted(
+                ctx.support, lambda count: choice.convolution_input_cost(len(grad), window, count), math.prod(shape)
+            )
+            if wanted is None:
+                grad_x = conv2d_input(shape, weight, grad, window.stride, window.padding)
+            else:
+                grad_x = convolution_input_gradient(wanted, window, weight, grad)
         if not (wanted_weight or wanted_bias):
-            return grad_x, None, None, None, None
+            return grad_x, None, None, None, None, None
         grad_weight, grad_bias = convolution_weight_gradient(ctx.spikes, window, grad)
-        return grad_x, grad_weight, grad_bias if ctx.biased else None, None, None
+        return grad_x, grad_weight, grad_bias if ctx.biased else None, None, None, None
+
+
+def _wanted(support: Support | None, cost: Callable[[float], tuple[float, float]], elements: int) -> SpikeList | None:
+    """The elements of which the gradient matters, where computing those alone is estimated to be faster."""
+    # it costs a pass over the neurons to know how many there are
+    if support is None or not choice.is_worth(cost(0.0)[0] + elements * choice.SUPPORT_FOUND, cost(0.0)[1]):
+        return None
+    wanted = support.places()
+    return wanted if choice.is_worth(*cost(wanted.count)) else None
 
 
 def _list_if_worth(
@@ -98,7 +131,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, products: str = "auto
     )  # fmt: skip
     if spikes is None:
         return functional.linear(x, weight, bias)
-    out: Tensor = _Linear.apply(x, weight, bias, spikes)
+    out: Tensor = _Linear.apply(x, weight, bias, spikes, support_of(x))
     return out
 
 
@@ -127,6 +160,6 @@ def convolution(
                 lambda: f"convolution {list(weight.shape)} on {list(x.shape)}",
             )  # fmt: skip
         if spikes is not None:
-            out: Tensor = _Convolution.apply(x, weight, bias, spikes, window)
+            out: Tensor = _Convolution.apply(x, weight, bias, spikes, window, support_of(x))
             return out
     return functional.conv2d(x, weight, bias, stride, padding)

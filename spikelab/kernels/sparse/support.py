@@ -1,0 +1,67 @@
+"""Where a layer's surrogate derivative is not zero: only there does the gradient of its spikes matter.
+
+A surrogate of finite support, such as the triangular one, multiplies the gradient of most spikes by zero. A product
+that follows the layer may leave those out of its input's gradient. Where they lie is found in the backward pass, by
+running the neurons once more: that costs a few percent of the product's gradient, and no memory in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from spikelab.kernels.choose import Packed, run_neuron
+from spikelab.kernels.sparse.spike_list import SpikeList, list_spikes
+from spikelab.neurons.step import SURROGATE_SUPPORT, StepOptions, build_step
+
+#: The attribute of a layer's spikes that holds its ``Support``.
+ATTRIBUTE = "spikelab_surrogate_support"
+
+
+@dataclass(frozen=True)
+class Support:
+    """What the neurons were run with, and the spikes' version, which an operation in place would change.
+
+    Attributes:
+        options: of the step.
+        x: input [T, B, ...].
+        state: states [B, ...] before the first step.
+        coefficients: as they were packed.
+        version: of the tensor of spikes.
+    """
+
+    options: StepOptions
+    x: Tensor
+    state: tuple[Tensor, ...]
+    coefficients: Packed
+    version: int
+
+    @torch.no_grad()
+    def places(self) -> SpikeList:
+        """The neurons and steps with a derivative, one row [T * B] for each step of each sequence."""
+        options = replace(self.options, record=(SURROGATE_SUPPORT,))
+        flags = self.coefficients.key.partition("|")[0]
+        packed = replace(self.coefficients, key=f"{flags}|{options.key()}")
+        outputs, _ = run_neuron(build_step(options), self.x, self.state, packed, "numba")
+        return list_spikes(outputs[1].flatten(0, 1))
+
+
+def attach(spikes: Tensor, support: Support) -> None:
+    """Lets a product that takes these very spikes know."""
+    setattr(spikes, ATTRIBUTE, support)
+
+
+def pass_on(spikes: Tensor, view: Tensor) -> Tensor:
+    """The view, which is the same spikes in another shape, with what is known of them."""
+    support = support_of(spikes)
+    if support is not None:
+        setattr(view, ATTRIBUTE, replace(support, version=view._version))
+    return view
+
+
+def support_of(spikes: Tensor) -> Support | None:
+    """What is known of these spikes; nothing if they have been changed in place."""
+    support = getattr(spikes, ATTRIBUTE, None)
+    return support if isinstance(support, Support) and support.version == spikes._version else None

@@ -1,0 +1,169 @@
+"""The input's gradient where the surrogate passes it on alone: exact for everything that is learned before it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spikelab import nn
+from spikelab.kernels.sparse import choice, product
+from spikelab.kernels.sparse.convolution import Window
+from spikelab.kernels.sparse.input_gradient import convolution_input_gradient, linear_input_gradient
+from spikelab.kernels.sparse.spike_list import list_spikes
+from spikelab.kernels.sparse.support import ATTRIBUTE, support_of
+from spikelab.neurons.step import SURROGATE_SUPPORT, StepOptions, build_step
+from spikelab.nn import Network
+
+
+def neurons(surrogate: str = "triangular", **options) -> nn.Neuron:
+    options = {"width": 0.3, **options} if surrogate == "triangular" else options
+    return nn.LIF(dt=1e-3, tau_mem=10e-3, r=8.0, surrogate=surrogate, surrogate_parameters=options)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("rows", "inputs", "outputs"), [(1, 1, 1), (7, 70, 3), (300, 65, 130), (2000, 33, 17)])
+@pytest.mark.parametrize("density", [0.0, 0.1, 1.0])
+def test_of_a_linear_layer(dtype, rows, inputs, outputs, density):
+    torch.manual_seed(1)
+    wanted = torch.rand(rows, inputs) < density
+    weight, grad = torch.randn(outputs, inputs, dtype=dtype), torch.randn(rows, outputs, dtype=dtype)
+    found = linear_input_gradient(list_spikes(wanted.to(dtype)), weight, grad)
+    assert torch.equal(found[~wanted], torch.zeros_like(found[~wanted]))
+    torch.testing.assert_close(found[wanted], (grad @ weight)[wanted])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [((1, 1), (1, 1), (0, 0)), ((3, 3), (1, 1), (1, 1)), ((5, 2), (2, 3), (0, 1)), ((2, 3), (3, 1), (1, 2))],
+)
+@pytest.mark.parametrize(("channels", "outputs"), [(1, 1), (3, 20), (9, 16)])
+def test_of_a_convolution(dtype, kernel, stride, padding, channels, outputs):
+    torch.manual_seed(1)
+    x = torch.randn(5, channels, 9, 11, dtype=dtype, requires_grad=True)
+    weight = torch.randn(outputs, channels, *kernel, dtype=dtype)
+    out = torch.nn.functional.conv2d(x, weight, None, stride, padding)
+    grad = torch.randn_like(out)
+    (expected,) = torch.autograd.grad(out, x, grad)
+    wanted = torch.rand(x.shape) < 0.3
+    window = Window(channels, 9, 11, outputs, kernel, stride, padding)
+    found = convolution_input_gradient(list_spikes(wanted.to(dtype)), window, weight, grad)
+    assert torch.equal(found[~wanted], torch.zeros_like(found[~wanted]))
+    torch.testing.assert_close(found[wanted], expected[wanted])
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Every sparse product takes it, and says so."""
+    taken = []
+    wanted = product._wanted
+
+    def notice(support, cost, elements):
+        found = wanted(support, lambda count: (0.0, 1.0), 0)
+        taken.append(None if found is None else found.density)
+        return found
+
+    monkeypatch.setattr(product, "_wanted", notice)
+    return taken
+
+
+def network(kind: str, surrogate: str, products: str) -> Network:
+    torch.manual_seed(2)
+    if kind == "dense":
+        layers = [nn.Dense(20, 30), neurons(surrogate), nn.Dense(30, 25, products=products), neurons(surrogate)]
+    else:
+        layers = [
+            nn.Conv2d(2, 6, 3), neurons(surrogate), nn.Conv2d(6, 4, 3, stride=2, products=products), neurons(surrogate),
+        ]  # fmt: skip
+    return Network.sequential(*layers).double()
+
+
+def gradients(kind: str, surrogate: str, products: str) -> list[torch.Tensor]:
+    made = network(kind, surrogate, products)
+    torch.manual_seed(3)
+    x = torch.randn(12, 3, 20) if kind == "dense" else torch.randn(12, 3, 2, 9, 9)
+    x = x.double().requires_grad_()
+    out, _ = made(4 * x)
+    assert 0.002 < out.mean() < 0.9
+    (out * torch.randn_like(out)).sum().backward()
+    assert x.grad is not None
+    return [x.grad, *(p.grad for p in made.parameters() if p.grad is not None)]
+
+
+@pytest.mark.parametrize("kind", ["dense", "convolution"])
+def test_gradients_before_it_are_those_of_dense_products(kind, always):
+    expected = gradients(kind, "triangular", "dense")
+    assert not always
+    found = gradients(kind, "triangular", "sparse")
+    (density,) = always
+    assert density is not None
+    assert 0 < density < 0.8
+    assert expected[0].abs().max() > 0
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_other_surrogates_want_all_of_it(always):
+    gradients("dense", "arctan", "sparse")
+    assert always == [None]
+
+
+def test_checkpoints_over_time_change_nothing(always):
+    made = network("dense", "triangular", "sparse")
+    torch.manual_seed(3)
+    x = torch.randn(12, 3, 20).double()
+    found = []
+    for steps in (0, 5):
+        made.checkpoint_steps = steps
+        made.zero_grad()
+        made(2 * x)[0].sum().backward()
+        found.append([p.grad.clone() for p in made.parameters() if p.grad is not None])
+    assert len(always) == 4
+    assert None not in always
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_the_support_is_where_the_derivative_is_not_zero():
+    layer = neurons()
+    x = torch.randn(30, 2, 40, requires_grad=True)
+    spikes, _ = layer(x)
+    support = support_of(spikes)
+    assert support is not None
+    wanted = support.places()
+    bits = wanted.bits.view(torch.uint8).reshape(60, -1)
+    flags = ((bits[:, :, None] >> torch.arange(8)) & 1).reshape(60, -1)[:, :40].bool().reshape(30, 2, 40)
+    # the gradient of a spike alone: nothing else is passed on where the reset is off
+    alone = nn.LIF(
+        dt=1e-3, tau_mem=10e-3, r=8.0, surrogate="triangular", surrogate_parameters={"width": 0.3}, detach_reset=True
+    )
+    out, _ = alone(x)
+    for t in (0, 7, 29):
+        (gradient,) = torch.autograd.grad(out[t].sum(), x, retain_graph=True)
+        assert torch.equal(gradient[t] != 0, flags[t])
+
+
+def test_spikes_changed_in_place_are_no_longer_known():
+    spikes, _ = neurons()(torch.randn(4, 2, 8, requires_grad=True))
+    assert hasattr(spikes, ATTRIBUTE)
+    with torch.no_grad():
+        spikes.mul_(2)
+    assert support_of(spikes) is None
+    assert support_of(torch.zeros(3)) is None
+
+
+def test_it_is_recorded_for_neurons_that_spike_alone():
+    assert build_step(StepOptions("lif", record=(SURROGATE_SUPPORT,))).outputs == ("spike", SURROGATE_SUPPORT)
+    with pytest.raises(ValueError, match="cannot record 'surrogate_support'"):
+        build_step(StepOptions("li", record=(SURROGATE_SUPPORT,)))
+    with pytest.raises(ValueError, match="cannot record 'refractory_left'"):
+        build_step(StepOptions("lif", refractory=True, record=("refractory_left",)))
+
+
+def test_costs_tell_few_from_many():
+    assert choice.is_worth(*choice.linear_input_cost(1600, 512, 512, 0.1 * 1600 * 512))
+    assert not choice.is_worth(*choice.linear_input_cost(1600, 512, 512, 0.9 * 1600 * 512))
+    window = Window(16, 32, 32, 32, (3, 3), (1, 1), (1, 1))
+    elements = 100 * 16 * 32 * 32
+    assert choice.is_worth(*choice.convolution_input_cost(100, window, 0.05 * elements))
+    assert not choice.is_worth(*choice.convolution_input_cost(100, window, 0.9 * elements))
