@@ -1,7 +1,8 @@
 # make run    set everything up and run the main job on the embedded data set
 # make test   set everything up and run the tests
 # make check  style, types and import rules
-# make bench  the benchmarks against other frameworks, each in an environment of its own
+# make bench  the benchmarks against other programs, each in an environment of its own; the last two need a compiler
+#             (GeNN, Brian2) and Python 3.10 (Lava), and may fail for want of them
 PYTHON ?= python3
 BIN := .venv/bin
 # The folder ./datasets must never stand in for another package of that name.
@@ -23,6 +24,10 @@ check: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/spikelab bench train --install true --json benchmarks/results/training.json
+	$(BIN)/spikelab bench products --json benchmarks/results/sparse_products.json
+	$(BIN)/spikelab bench events --install true --json benchmarks/results/events.json
+	-$(BIN)/spikelab bench sim --install true --json benchmarks/results/simulation_speed.json
+	-$(BIN)/spikelab bench hw --install true --json benchmarks/results/integer_speed.json
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
