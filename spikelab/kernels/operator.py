@@ -96,6 +96,8 @@ def _backward_eager(
         *(x, checkpoints, shared, per_neuron, grad_out, grad_records, grad_final),
         *(grad_x, grad_state, by_neuron, keep),
     )
+    if not count:
+        return grad_x, grad_state, None, None
     is_shared = torch.tensor(compiled.shared[:count], dtype=torch.bool)
     # thousands of small terms: summed in double precision, rounded once
     return grad_x, grad_state, by_neuron[is_shared].sum(1, dtype=torch.float64).to(x.dtype), by_neuron[~is_shared]
