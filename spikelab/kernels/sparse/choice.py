@@ -7,6 +7,7 @@ matters is their ratio. They are numbers and not measurements of the moment, so 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -73,15 +74,9 @@ def linear_cost(rows: int, inputs: int, outputs: int, count: float) -> tuple[flo
 
 def convolution_cost(pictures: int, window: Window, count: float) -> tuple[float, float]:
     """(sparse, dense) in nanoseconds, of so many pictures with so many elements together that are not zero."""
-    out_height, out_width = window.out_size
-    (kh, kw), (sh, sw) = window.kernel, window.stride
-    runs = count * kh / sh
-    results = pictures * out_height * out_width
-    inputs = pictures * window.channels * window.height * window.width
-    sparse = runs * (_RUN + _VECTOR * kw / sw * window.lanes / 16) + results * window.lanes * _TURNED
-    weights = window.outputs * window.channels * kh * kw
-    dense = results * (weights * _DENSE + window.outputs * _WRITTEN)
-    return _CALL + sparse + inputs * _LISTED + weights, dense
+    sparse, multiplications = _reached(pictures, window, count)
+    results = pictures * math.prod(window.out_size)
+    return sparse, multiplications * _DENSE + results * window.outputs * _WRITTEN
 
 
 def linear_input_cost(rows: int, inputs: int, outputs: int, count: float) -> tuple[float, float]:
@@ -95,14 +90,19 @@ def linear_input_cost(rows: int, inputs: int, outputs: int, count: float) -> tup
 
 def convolution_input_cost(pictures: int, window: Window, count: float) -> tuple[float, float]:
     """(where wanted, everywhere) in nanoseconds, of the gradient of so many pictures, wanted for so many elements."""
-    out_height, out_width = window.out_size
+    found, multiplications = _reached(pictures, window, count)
+    return found, multiplications * _DENSE + pictures * window.channels * window.height * window.width * _WRITTEN
+
+
+def _reached(pictures: int, window: Window, count: float) -> tuple[float, float]:
+    """Nanoseconds of reaching from so many elements of the pictures, and multiplications of reaching from all."""
     (kh, kw), (sh, sw) = window.kernel, window.stride
     runs = count * kh / sh
-    results = pictures * out_height * out_width
+    results = pictures * math.prod(window.out_size)
     inputs = pictures * window.channels * window.height * window.width
-    found = runs * (_RUN + _VECTOR * kw / sw * window.lanes / 16) + results * window.lanes * _TURNED
     weights = window.outputs * window.channels * kh * kw
-    return _CALL + found + inputs * _LISTED + weights, results * weights * _DENSE + inputs * _WRITTEN
+    added = runs * (_RUN + _VECTOR * kw / sw * window.lanes / 16) + results * window.lanes * _TURNED
+    return _CALL + added + inputs * _LISTED + weights, results * weights
 
 
 def is_worth(sparse: float, dense: float) -> bool:
