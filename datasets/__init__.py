@@ -5,10 +5,10 @@ Segmentation with events and frames: `spikelab.datasets.roads` makes procedural 
 `spikelab.datasets.dsec` and `spikelab.datasets.mvsec` read recordings of event cameras with labels from where the user
 has them. Their samples are described in `spikelab.datasets.segmentation.samples`.
 
-One class for each recording: `spikelab.datasets.event_recordings` (N-MNIST, DVS Gesture and others) for event cameras,
-`spikelab.datasets.spike_trains` for channels in place of pixels (SHD, spoken digits), `spikelab.datasets.images` for
-still pictures (MNIST and its like), `spikelab.datasets.videos` for compressed clips; each has a module `samples` that
-describes what its data sets give, but the pictures, which are arrays.
+One class for each recording: `spikelab.datasets.event_recordings` (N-MNIST, DVS Gesture and others, and folders of
+your own) for event cameras, `spikelab.datasets.spike_trains` for channels in place of pixels (SHD, spoken digits),
+`spikelab.datasets.images` for still pictures (MNIST and its like), `spikelab.datasets.videos` for compressed clips;
+each has a module `samples` that describes what its data sets give, but the pictures, which are arrays.
 
 Importing this package imports neither torch nor Numba; the names below are loaded when they are used.
 """
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from spikelab.datasets.event_recordings.atis_alphabet import AtisAlphabet
     from spikelab.datasets.event_recordings.cifar10_dvs import CIFAR10DVS
     from spikelab.datasets.event_recordings.dvs_gesture import DVSGesture
+    from spikelab.datasets.event_recordings.event_folders import EventFolders
     from spikelab.datasets.event_recordings.ncaltech101 import NCaltech101
     from spikelab.datasets.event_recordings.ncars import NCars
     from spikelab.datasets.event_recordings.nmnist import NMNIST
@@ -64,6 +65,7 @@ _HOMES = {
     "DSECSemantic": "dsec.semantic",
     "DVSGesture": "event_recordings.dvs_gesture",
     "DrawnDigits": "images.drawn_digits",
+    "EventFolders": "event_recordings.event_folders",
     "EventRecordings": "event_recordings.samples",
     "FashionMNIST": "images.mnist",
     "MovingShapes": "videos.moving_shapes",
@@ -98,6 +100,7 @@ __all__ = [
     "DSECSemantic",
     "DVSGesture",
     "DrawnDigits",
+    "EventFolders",
     "EventRecordings",
     "FashionMNIST",
     "MovingShapes",

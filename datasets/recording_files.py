@@ -18,6 +18,7 @@ from spikelab.events import EventArray
 from spikelab.events.files import EventFileError, open_events
 
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)  # of an archive that is damaged
+_BLOCK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +69,31 @@ class RecordingFile:
                     raise
                 raise EventFileError(str(self), error.problem, error.offset) from None
 
+    def size(self) -> int:
+        """Bytes, unpacked.
+
+        Raises:
+            OSError: if it cannot be looked up.
+            EventFileError: if the archive is damaged.
+        """
+        return (self.root / self.place).stat().st_size if self.archive is None else self._listed().file_size
+
+    def checksum(self) -> int:
+        """CRC-32 of the unpacked content, without unpacking it.
+
+        Raises:
+            OSError: if it cannot be read.
+            EventFileError: if the archive is damaged.
+        """
+        return file_checksum(self.root / self.place) if self.archive is None else self._listed().CRC
+
+    def _listed(self) -> zipfile.ZipInfo:
+        archive = self.root / (self.archive or "")
+        try:
+            return _opened(archive, archive.stat().st_mtime_ns, os.getpid()).getinfo(self.member)
+        except (*_FAULTS, KeyError) as error:
+            raise EventFileError(str(self), f"cannot be unpacked ({error}); fetch the archive again") from error
+
     @contextlib.contextmanager
     def _unpacked(self) -> Iterator[Path]:
         if self.archive is None:
@@ -87,6 +113,19 @@ class RecordingFile:
             yield Path(name)
         finally:
             os.unlink(name)
+
+
+def file_checksum(path: Path) -> int:
+    """CRC-32 of a file's content.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    found = 0
+    with open(path, "rb") as opened:
+        while block := opened.read(_BLOCK):
+            found = zlib.crc32(block, found)
+    return found
 
 
 # the list of what is in an archive may be long; it is read once

@@ -13,7 +13,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
@@ -43,6 +43,7 @@ class Command:
         show: "module:function" that turns those figures into the text for the terminal.
         writes_json: Whether `run` writes the `--json` file itself, in a form of its own.
         bare: The option that a first word without `--` stands for, where there is one.
+        bare_is: What that word is called in the usage; the option's name where this is empty.
     """
 
     settings: type
@@ -50,6 +51,7 @@ class Command:
     show: str
     writes_json: bool = False
     bare: str = ""
+    bare_is: str = ""
 
     @property
     def summary(self) -> str:
@@ -85,7 +87,13 @@ COMMANDS = {
         settings_simulation.WhatWhen, "spikelab.report.what_and_when:whatwhen", "spikelab.report.what_and_when:shown"
     ),
     "data make": Command(settings.DataMake, "spikelab.report.data:make", "spikelab.report.text:data", bare="name"),
-    "data check": Command(settings.DataCheck, "spikelab.report.data:check", "spikelab.report.text:data", bare="name"),
+    "data check": Command(
+        settings.DataCheck,
+        "spikelab.report.data:check",
+        "spikelab.report.text:data",
+        bare="name",
+        bare_is="FOLDER|NAME",
+    ),
     "data info": Command(
         settings_events.DataInfo, "spikelab.report.event_files:info", "spikelab.report.event_files:shown"
     ),
@@ -118,6 +126,9 @@ COMMANDS = {
         )
     },
 }
+
+#: Commands that take the same memory again and again.
+TRAINING = ("train", "compare", "learn", "continual", "erase", "quantise")
 
 HELP = """\
 Train, evaluate and export spiking neural networks.
@@ -159,6 +170,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
+    if len(words) > 1 and words[1] in ("-h", "--help") and (members := _members(words[0])):
+        print("\n".join([*_summaries(members), "", f"spikelab {words[0]} COMMAND --help      explains one of them"]))
+        return 0
     if words[0] == "--version":
         print(spikelab.__version__)
         return 0
@@ -173,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _check_writable(options.json)
         logging.basicConfig(format="%(message)s", stream=sys.stderr)
         logging.getLogger("spikelab").setLevel(logging.INFO)  # ours; other libraries only warn
-        if arguments is None:
+        if arguments is None and name in TRAINING:
             # this process is ours; one that calls us from Python may want its memory back
             keep_freed_memory()
         with _warnings_in_one_line(name):
@@ -217,8 +231,17 @@ def _check_writable(path: str) -> None:
 
 
 def _overview() -> str:
+    return HELP.format(commands="\n".join(_summaries(COMMANDS)))
+
+
+def _summaries(names: Iterable[str]) -> list[str]:
     width = max(map(len, COMMANDS)) + 2
-    return HELP.format(commands="\n".join(f"  {name:<{width}}{COMMANDS[name].summary}" for name in COMMANDS))
+    return [f"  {name:<{width}}{COMMANDS[name].summary}" for name in names]
+
+
+def _members(group: str) -> list[str]:
+    """Commands of two words that begin with this one."""
+    return [name for name in COMMANDS if name.startswith(f"{group} ")]
 
 
 def _find_command(words: list[str]) -> tuple[str, list[str]]:
@@ -226,10 +249,7 @@ def _find_command(words: list[str]) -> tuple[str, list[str]]:
         name = " ".join(words[:length])
         if len(words) >= length and name in COMMANDS:
             return name, words[length:]
-    members = [name for name in COMMANDS if name.startswith(words[0] + " ")]
-    if members:
-        if len(words) > 1 and words[1] in ("-h", "--help"):
-            return members[0], ["--help"]
+    if members := _members(words[0]):
         raise UsageError(f"say which: {', '.join(f'spikelab {name}' for name in members)}")
     raise UsageError(f"unknown command {words[0]!r}; {suggestion(words[0], list(COMMANDS))}")
 
@@ -238,7 +258,7 @@ def _parse(name: str, command: Command, words: list[str]) -> Any:
     """The settings, or None if the words asked for help or for the settings to be printed, which is then done."""
     import jsonargparse
 
-    from spikelab.io.settings_file import check_keys, load_toml
+    from spikelab.io.settings_file import load_toml
 
     # Attribute docstrings become the help. A settings file may hold values only, never the name of a class to build.
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True, instantiate_subclass_spec_in_any=False)
@@ -253,7 +273,9 @@ def _parse(name: str, command: Command, words: list[str]) -> Any:
         for entry in fields(command.settings)
         if entry.default is MISSING and entry.default_factory is MISSING
     ]
-    usage = f"spikelab {name}{''.join(f' {each.upper()}' for each in positional)} [--config FILE] [options]"
+    places = [each.upper() for each in positional]
+    places += [f"[{command.bare_is or command.bare.upper()}]"] if command.bare else []
+    usage = f"spikelab {name}{''.join(f' {each}' for each in places)} [--config FILE] [options]"
     parser = jsonargparse.ArgumentParser(
         prog=f"spikelab {name}",
         usage=usage,
@@ -267,7 +289,7 @@ def _parse(name: str, command: Command, words: list[str]) -> Any:
     for path in _values_of("--config", words):
         if not os.path.exists(path):
             raise UsageError(f"--config {path}: no such file")
-        check_keys(command.settings, load_toml(path), path)
+        _check_settings(name, load_toml(path), path)
     try:
         namespace = parser.instantiate(parser.parse_args(words))
     except SystemExit as stop:  # --help and --print_config
@@ -277,6 +299,30 @@ def _parse(name: str, command: Command, words: list[str]) -> Any:
     except jsonargparse.ArgumentError as error:
         raise UsageError(_explained(str(error), parser)) from error
     return command.settings(**{entry.name: getattr(namespace, entry.name) for entry in fields(command.settings)})
+
+
+def _check_settings(name: str, values: Mapping[str, Any], path: str) -> None:
+    """Refuse keys that a command does not have; those of another command tell which one the file is for.
+
+    Raises:
+        SettingsError: Naming the key, or the command.
+    """
+    from spikelab.io.settings_file import SettingsError, check_keys
+
+    try:
+        check_keys(COMMANDS[name].settings, values, path)
+    except SettingsError as error:
+        known = {entry.name for entry in fields(COMMANDS[name].settings)}
+        if values.keys() <= known:  # one is mistyped further below
+            raise
+        for other, command in COMMANDS.items():
+            try:
+                check_keys(command.settings, values, path)
+            except SettingsError:
+                continue
+            told = f"{path}: is a configuration of `spikelab {other}`, not of `spikelab {name}`"
+            raise SettingsError(told) from error
+        raise
 
 
 def _underscored(word: str) -> str:
@@ -369,11 +415,23 @@ def _explained(message: str, parser: Any) -> str:
         option = unknown.group(1).split("=")[0]
         if not option.startswith("-"):
             return f"does not know what to do with {option!r}; options start with --"
-        close = difflib.get_close_matches(option, known, n=1, cutoff=0.4)
+        group = [word for word in known if word.rpartition(".")[0] == option.rpartition(".")[0] != ""]
+        close = [word for word in group if _initials(word) == option.rpartition(".")[2]]
+        close = close or difflib.get_close_matches(option, group, n=1, cutoff=0.7)
+        close = close or difflib.get_close_matches(option, known, n=1, cutoff=0.4)
         # A group's option is often given without its group: --batch_size for --data.batch_size.
         close = [word for word in known if word.endswith("." + option.lstrip("-"))] or close
         return f"unknown option {option}" + (f"; did you mean {close[0]}?" if close else "")
+    is_list = re.match(r'option "([\w.]+)": (?:Expected a .{,8}list|.*\[list\[(?:int|float)\],)', message)
+    if is_list:
+        about = next((action.help for action in parser._actions if action.dest == is_list[1]), "")
+        return f"--{is_list[1]} takes numbers parted by commas. {about}".rstrip(" .")
     return message.replace("typing.Literal", "one of ").replace("<class ", "").replace("'>.", "'.")
+
+
+def _initials(option: str) -> str:
+    """`lr` of `--optimiser.learning_rate`."""
+    return "".join(part[0] for part in option.rpartition(".")[2].strip("-").split("_") if part)
 
 
 def _load(place: str) -> Any:

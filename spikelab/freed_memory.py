@@ -25,9 +25,9 @@ def keep_freed_memory() -> bool:
     """Lets this process keep the memory that it frees, for the rest of its life.
 
     For training in a process of your own: steps get faster where activations are large, and the process stays as large
-    as it was at its peak. `spikelab train` and the other commands do it by themselves. Nothing changes where the C
-    library is not GNU's, or where the environment has chosen an allocator or its settings already (``MALLOC_...``,
-    ``GLIBC_TUNABLES``, ``LD_PRELOAD``).
+    as it was at its peak. `spikelab train` and the other commands that train do it by themselves. Nothing changes where
+    the C library is not GNU's, or where the environment has chosen an allocator or its settings already
+    (``MALLOC_...``, ``GLIBC_TUNABLES``, ``LD_PRELOAD``).
 
     Returns:
         Whether it took effect.

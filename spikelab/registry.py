@@ -42,6 +42,7 @@ TABLES: dict[str, dict[str, str]] = {
         "dvs_gesture": "spikelab.datasets.event_recordings.dvs_gesture:DVSGesture",
         "shd": "spikelab.datasets.spike_trains.heidelberg:SHD",
         "ssc": "spikelab.datasets.spike_trains.heidelberg:SSC",
+        "event_folders": "spikelab.datasets.event_recordings.event_folders:EventFolders",
         "tonic": "spikelab.datasets.event_recordings.tonic_recordings:TonicRecordings",
     },
     "event_formats": {

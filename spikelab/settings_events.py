@@ -14,8 +14,10 @@ class EventFileOptions:
     """Its format; left out, it is found out by what is in the file. `spikelab info` lists the formats."""
     stream: str | None = None
     """Which camera, topic or recording, where a file has several."""
+    unit: Literal["s", "ms", "us", "ns"] | None = None
+    """Unit of time, for tables that name none; left out, it is guessed from the numbers."""
     size: list[int] | None = None
-    """Height and width of the sensor in pixels, for files that do not say: 34,34."""
+    """Height and width of the sensor in pixels, for files that do not say, such as 180,240."""
     damaged: Literal["error", "keep"] = "error"
     """Bytes that make no sense: an error, or keep what is before them."""
     disorder: Literal["sort", "error"] = "sort"
@@ -54,6 +56,8 @@ class DataConvert(EventFileOptions):
     """Leave out what is before this time, in seconds of the file's clock."""
     stop: float | None = None
     """Leave out what is from this time on, in seconds of the file's clock."""
+    relative: bool = False
+    """Count --start and --stop from the first event, not on the file's clock."""
     overwrite: bool = False
     """Replace a file that is there already."""
 
@@ -77,9 +81,13 @@ class DataPlay(EventFileOptions):
     pictures: int = 8
     """Pictures of a strip, evenly spread over the time."""
     start: float | None = None
-    """Begin at this time, in seconds of the file's clock."""
+    """Begin at this time, in seconds of the file's clock; before the first event nothing is drawn."""
     stop: float | None = None
     """End at this time, in seconds of the file's clock."""
+    relative: bool = False
+    """Count --start and --stop from the first event, not on the file's clock."""
+    overwrite: bool = False
+    """Replace a file that is there already."""
     frames: bool = True
     """Show the camera's own pictures behind the events, where the file has them."""
 

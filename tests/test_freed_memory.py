@@ -68,3 +68,20 @@ def test_another_c_library_is_left_alone(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     assert spikelab.keep_freed_memory() is False
+
+
+def test_commands_that_train_keep_it_in_a_process_of_their_own(monkeypatch):
+    from spikelab import cli
+
+    called = []
+    monkeypatch.setattr(cli, "keep_freed_memory", lambda: called.append(True))
+    assert cli.main(["info"]) == 0
+    monkeypatch.setattr(sys, "argv", ["spikelab", "info"])
+    assert cli.main() == 0
+    assert not called
+    monkeypatch.setattr(sys, "argv", ["spikelab", "train", "--resume", "/nowhere"])
+    assert cli.main() != 0
+    monkeypatch.setattr(sys, "argv", ["spikelab", "erase", "/nowhere"])
+    assert cli.main() != 0
+    assert called
+    assert set(cli.TRAINING) <= set(cli.COMMANDS)

@@ -180,6 +180,10 @@ class DDD17(SegmentationDataset):
         images = evsegnet_channels(raw.events, 0, self.window if raw.duration is None else raw.duration)
         return images[None], raw.frame, raw.label
 
+    def event_files(self) -> list[Path]:
+        """The file with the events of each recording; none in EV-SegNet's form, which has one for each label."""
+        return [] if isinstance(self._samples, EvSegNetFolder) else self._samples.event_files()
+
     def problems(self) -> list[str]:
         """What is wrong with the files of the split: times, ranges, pairs of labels, frames and events.
 

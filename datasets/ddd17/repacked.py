@@ -50,6 +50,7 @@ class RepackedEvents(EventStream):
                 f"ddd17: {places} has {places.stat().st_size} bytes and {times.name} {times.stat().st_size}; they must "
                 "be 6 and 8 for each event. One is cut short: unpack the archive of the recording again"
             )
+        self.path = places
 
     @functools.cached_property
     def _arrays(self) -> tuple[np.ndarray, np.ndarray]:
@@ -215,8 +216,11 @@ def _read_index(path: Path) -> np.ndarray:
         raise FileNotFoundError(f"ddd17: {path}: no such file; unpack the archive of the recording again")
     try:
         index = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"ddd17: {path}: cannot be read as an array of numbers ({error})") from None
+    except (ValueError, OSError, EOFError):
+        # what NumPy says of text is how to run it as a program
+        raise ValueError(
+            f"ddd17: {path}: is no NPY file of numbers, or is cut short; unpack the archive of the recording again"
+        ) from None
     if index.ndim != 2 or index.shape[1] < 2 or index.dtype.kind not in "iu":
         raise ValueError(f"ddd17: {path}: is {index.dtype} of shape {index.shape}, not whole numbers in rows of 3")
     return index.astype(np.int64)

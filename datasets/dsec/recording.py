@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from spikelab.events.formats.hdf5.hdf5_source import dataset, faults_told, open_
 
 SAME_MOMENT = 10_000
 """A label belongs to a picture at most this many microseconds away; pictures come every 50 milliseconds."""
+
+_DIFFERENT = 0.25
+"""Of the pixels, how many at least a map puts on a pixel of their own; sound ones do so with most."""
 
 
 class DsecRecording(LabelledRecording):
@@ -48,6 +52,8 @@ class DsecRecording(LabelledRecording):
         images, self._image_times = _timed(files.images, files.image_times, "pictures")
         self._images = _of_the_same_moment(files, self._labels, self.times, images, self._image_times)
         self.label_size = picture_size(self._labels[0])
+        if fault := _no_offset(files.events):
+            warnings.warn(fault, stacklevel=2)
 
     def label(self, number: int) -> np.ndarray:
         """See `LabelledRecording.label`."""
@@ -125,8 +131,7 @@ class DsecRecording(LabelledRecording):
                 f"{self.folder}: after label {numbers[int(gaps[0])]} comes {numbers[int(gaps[0]) + 1]}: labels are "
                 "missing, and times may belong to others; unpack the archive again"
             )
-        if wrong := index_fault(self.files.events):
-            found.append(wrong)
+        found += [fault for fault in (index_fault(self.files.events), _no_offset(self.files.events)) if fault]
         return found
 
     def largest_class(self) -> int:
@@ -158,6 +163,12 @@ class DsecRecording(LabelledRecording):
                 found.append(
                     f"{self.files.rectify_map}: puts {lost:.0%} of the pixels outside; it is of another camera"
                 )
+            places = self._targets[self._targets >= 0]
+            if len(np.unique(places)) < _DIFFERENT * len(places):
+                found.append(
+                    f"{self.files.rectify_map}: puts {len(places)} pixels on {len(np.unique(places))}; it is damaged: "
+                    "unpack the archive of the events again"
+                )
             outside = _outside(self._places, self.cameras.frame_size)
             if outside > 0.25:
                 found.append(
@@ -167,6 +178,17 @@ class DsecRecording(LabelledRecording):
         except (ValueError, OSError) as error:
             found.append(str(error))
         return found
+
+
+def _no_offset(path: Path) -> str | None:
+    """What to say of events that do not tell when their clock began; any other fault is told by who reads them."""
+    try:
+        with open_hdf5(path) as file:
+            lacking = "events" in file and "t_offset" not in file
+    except (ValueError, OSError):
+        return None
+    said = "has no t_offset, without which its times are not on the clock of labels and pictures; fetch the file again"
+    return f"{path}: {said}" if lacking else None
 
 
 def read_times(path: Path) -> np.ndarray:

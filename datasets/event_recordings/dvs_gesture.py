@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from spikelab.datasets.cache import cache_folder, published_folder, remove_abandoned, settings_digest
-from spikelab.datasets.event_recordings.gesture_lists import GESTURES, GestureRecording, listed
+from spikelab.datasets.event_recordings.gesture_lists import GESTURES, GestureRecording, listed, listed_users
 from spikelab.datasets.event_recordings.kept_recordings import read_part, write_parts
 from spikelab.datasets.event_recordings.samples import EventRecordings, Slicing, Values
 from spikelab.datasets.recording_files import missing
@@ -90,7 +90,7 @@ class DVSGesture(EventRecordings):
         self.folder = published_folder("dvs_gesture") if folder is None else Path(folder).expanduser()
         place = self._place()
         training, test = listed(place, "train"), listed(place, "test")
-        users = sorted({recording.user for recording in training})
+        users = listed_users(place, "train")
         chosen = users[len(users) - len(users) // 5 :] if validation_users is None else sorted(set(validation_users))
         if absent := set(chosen) - set(users):
             raise ValueError(

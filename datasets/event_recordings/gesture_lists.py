@@ -15,6 +15,7 @@ GESTURES = (
 )  # fmt: skip
 """Classes 1 to 11 of ``gesture_mapping.csv``."""
 
+_USER = re.compile(r"user(\d+)_")
 _COLUMNS = ["class", "startTime_usec", "endTime_usec"]
 
 
@@ -53,9 +54,15 @@ def listed(folder: Path, part: str) -> list[GestureRecording]:
     )
 
 
+def listed_users(folder: Path, part: str) -> list[int]:
+    """Numbers of the people whom the list of a part names, whether or not their recordings can be used."""
+    lines = (folder / f"trials_to_{part}.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+    return sorted({int(match[1]) for line in lines if (match := _USER.match(line.strip()))})
+
+
 def _recording(path: Path, number: int, name: str) -> GestureRecording:
     """What a line of a list names."""
-    match = re.match(r"user(\d+)_", name)
+    match = _USER.match(name)
     if match is None or not name.endswith(".aedat"):
         raise ValueError(f"dvs_gesture: {path}, line {number}: {name!r} is no recording, such as user01_led.aedat")
     recording, labels = path.with_name(name), path.with_name(f"{name.removesuffix('.aedat')}_labels.csv")

@@ -12,7 +12,13 @@ from spikelab.events.files import EventFile, open_events
 
 
 class EventStream(ABC):
-    """Events that can be read at any time."""
+    """Events that can be read at any time.
+
+    Attributes:
+        path: of the file with the events, or of one of them where there are several.
+    """
+
+    path: Path
 
     @abstractmethod
     def between(self, t_start: int, t_end: int) -> EventArray:

@@ -7,7 +7,9 @@ sample is follows here. The objects hold no open file, so any number of processe
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +17,11 @@ from spikelab.datasets.cache import RawSample
 from spikelab.datasets.segmentation.augmentation import Augmentation
 from spikelab.datasets.segmentation.labelled_recording import EventWindow, LabelledRecording
 from spikelab.datasets.segmentation.samples import SegmentationDataset
+
+_NEAR = 1_000_000
+"""Microseconds before a label in which an event camera that is on has seen something."""
+_MANY = 1000
+"""Events, which are never all of one polarity."""
 
 
 class RecordedSegmentation(SegmentationDataset):
@@ -54,12 +61,17 @@ class RecordedSegmentation(SegmentationDataset):
         if not self._first[-1]:
             raise ValueError(
                 f"{self.recordings[0].folder}: {sum(map(len, self.recordings))} labels in {len(self.recordings)} "
-                f"recordings leave no sample when the first {first} of each are left out"
+                f"recordings leave no sample when the first {first} of each are left out (option first)"
             )
+        sizes = Counter({recording.label_size: 0 for recording in self.recordings})
+        for recording, labels in zip(self.recordings, self._labels, strict=True):
+            sizes[recording.label_size] += len(labels)
+        usual = sizes.most_common(1)[0][0]
+        self._usual = next(each for each in self.recordings if each.label_size == usual)
         super().__init__(
             split,
             window.duration,
-            self.recordings[0].label_size,
+            usual,
             time_bins=time_bins,
             augmentation=augmentation,
             seed=seed,
@@ -91,16 +103,20 @@ class RecordedSegmentation(SegmentationDataset):
         """See `SegmentationDataset.label`.
 
         Raises:
-            ValueError: if it has another size than the first.
+            ValueError: if it has another size than most of the split.
         """
         recording, number = self.locate(index)
         label = recording.label(number)
         if label.shape != (self.height, self.width):
             raise ValueError(
-                f"{recording.folder}: label {number} has height and width {label.shape}, the first label of the "
-                f"split has {(self.height, self.width)}"
+                f"{recording.folder}: label {number} has height and width {label.shape}; most of the split, "
+                f"such as label 0 of {self._usual.name}, have {(self.height, self.width)}"
             )
         return label
+
+    def event_files(self) -> list[Path]:
+        """The file with the events of each recording."""
+        return [recording.stream.path for recording in self.recordings]
 
     def problems(self) -> list[str]:
         """What is wrong with the files of the split: times, ranges, pairs of labels, frames and events.
@@ -117,12 +133,23 @@ class RecordedSegmentation(SegmentationDataset):
                     f"({recording.times[back[0] + 1]} us after {recording.times[back[0]]} us); the times are damaged"
                 )
             found += recording.stream.problems() or self._problems_of_windows(recording, labels)
+        levels: dict[str, set[tuple[int, int]]] = {}
         for index in range(len(self)):
             recording, number = self.locate(index)
             try:
-                self._fitting(recording, number, self.label(index), recording.frame(number))
+                frame = recording.frame(number)
+                levels.setdefault(recording.name, set()).add((int(frame.min()), int(frame.max())))
+                self._fitting(recording, number, self.label(index), frame)
             except (ValueError, OSError) as error:
                 found.append(str(error))
+        for recording in self.recordings:
+            pairs = levels.get(recording.name, set())
+            if pairs and all(lowest == highest for lowest, highest in pairs):
+                values = ", ".join(str(lowest) for lowest, _ in sorted(pairs)[:3])
+                found.append(
+                    f"{recording.folder}: the frames of all labels of {recording.name} are of one value each "
+                    f"({values}), and show nothing; unpack the pictures again"
+                )
         return list(dict.fromkeys(found))  # what is wrong with a recording shows in each of its samples
 
     def _fitting(self, recording: LabelledRecording, number: int, label: np.ndarray, frame: np.ndarray) -> None:
@@ -133,7 +160,13 @@ class RecordedSegmentation(SegmentationDataset):
             )
 
     def _problems_of_windows(self, recording: LabelledRecording, labels: range) -> list[str]:
-        counts = [len(self.event_window.cut(recording.stream, int(recording.times[number]))) for number in labels]
+        counts, ages, bright = [], [], 0
+        for number in labels:
+            end = int(recording.times[number])
+            events = self.event_window.cut(recording.stream, end)
+            counts.append(len(events))
+            ages.append(end - int(events.t[-1]) if len(events) else 0)
+            bright += int(np.count_nonzero(events.p))
         wanted = self.event_window.last_events or 1
         empty = [number for number, count in zip(labels, counts, strict=True) if not count]
         lacking = sum(0 < count < wanted for count in counts)
@@ -142,6 +175,18 @@ class RecordedSegmentation(SegmentationDataset):
             found.append(
                 f"{recording.folder}: no events belong to {len(empty)} labels of {recording.name}, the first at "
                 f"{recording.times[empty[0]]} us; labels and events are on different clocks, or events are missing"
+            )
+        old = [(number, age) for number, age in zip(labels, ages, strict=True) if age > _NEAR]
+        if old:
+            found.append(
+                f"{recording.folder}: the last events before {len(old)} labels of {recording.name} are more than "
+                f"{_NEAR / 1e6:g} s older than these, {old[0][1] / 1e6:.4g} s at label {old[0][0]}; labels and events "
+                "are on different clocks, or events are missing"
+            )
+        if sum(counts) >= _MANY and bright in (0, sum(counts)):
+            found.append(
+                f"{recording.folder}: all {sum(counts)} events that belong to labels of {recording.name} are "
+                f"{'ON' if bright else 'OFF'}; their polarity was lost: get the events again"
             )
         if lacking:
             found.append(

@@ -124,10 +124,12 @@ def options_from_data(name: str, dataset: Any, options: Mapping[str, Any]) -> di
         return dict(options)
     try:
         derived: dict[str, Any] = model_type.options_from_data(dataset)
-    except (AttributeError, KeyError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
+        events = len(dataset) and set(dataset[0]) == {"events", "label"}
+        others = "one for events, --model.name event_classifier" if events else "another model or data set"
         raise ValueError(
             f"model {name!r} does not fit the data set, a {type(dataset).__name__}: it takes its options from what "
-            f"that lacks ({error}); choose another model or data set"
+            f"that lacks ({error}); choose {others}"
         ) from error
     for key, value in derived.items():
         if key in options and options[key] != value:

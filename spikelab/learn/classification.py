@@ -62,6 +62,11 @@ class ClassificationTask:
         """
         for key in (*inputs, "label"):
             if key not in batch:
+                if key == "image" and set(batch) == {"events", "label"}:
+                    raise ValueError(
+                        "the data set has recordings of events, and the model takes images: choose one for events, "
+                        "--model.name event_classifier"
+                    )
                 wanted = "images" if tuple(inputs) == ("image",) else f"samples that hold {', '.join(inputs)}"
                 known = ", such as mnist (--data.name)" if wanted == "images" else " (--data.name)"
                 raise ValueError(

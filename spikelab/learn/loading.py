@@ -60,7 +60,7 @@ class TrainingBatches:
         self._batches.epoch, self._batches.start = epoch, start
         if hasattr(self._dataset, "set_epoch"):
             self._dataset.set_epoch(epoch)
-        for batch in self._loader:
+        for batch in _loaded(self._loader):
             yield to_device(batch, self._device)
 
 
@@ -82,7 +82,7 @@ class EvaluationBatches:
 
     def __iter__(self) -> Iterator[tuple[list[int], dict[str, Any]]]:
         """Pairs of the samples' places in the data set, and the batch on the device."""
-        for indices, batch in zip(self._batches, self._loader, strict=True):
+        for indices, batch in zip(self._batches, _loaded(self._loader), strict=True):
             yield indices, to_device(batch, self._device)
 
 
@@ -108,6 +108,24 @@ class _EpochBatches:
         for batch in range(self.start, self.length // self.batch_size):
             whole = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             yield whole[self.processes.rank :: self.processes.world_size].tolist()
+
+
+def _loaded(loader: DataLoader) -> Iterator[dict[str, Any]]:
+    """What a loader gives; the death of one of its processes is explained.
+
+    Raises:
+        RuntimeError: if a process died.
+    """
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "exited unexpectedly" not in str(error):
+            raise
+        raise RuntimeError(
+            "a process that loads samples died. In a script, put the code that starts the training under "
+            '`if __name__ == "__main__":` (processes are spawned and import the script), or load samples in the '
+            f"process that trains (data.workers=0). If the machine is short of memory, use fewer ({error})"
+        ) from error
 
 
 def _loader(dataset: Any, batches: Any, workers: int, device: torch.device) -> DataLoader:

@@ -1,6 +1,8 @@
 """A trained run as objects: its model with its weights, its task, and data to use them on."""
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import default_collate
 
+from spikelab import registry
 from spikelab.io.checkpoint import load_checkpoint, load_weights
 from spikelab.learn.build import build_dataset, build_model, build_task, transform_model
 from spikelab.learn.changed_options import Changes, changed_options, told
@@ -58,7 +61,8 @@ def load_run(run: str | Path, checkpoint: str = "best", device: torch.device | N
     settings = folder.read_settings()
     path = folder.checkpoint(checkpoint)
     tree = load_checkpoint(path, ["model", "task", "progress", "sample_shapes"])
-    model = build_model(settings.model.name, settings.model.options)
+    with _own_registered(folder):
+        model = build_model(settings.model.name, settings.model.options)
     load_weights(model, tree["model"], path)
     transform_model(model, settings, tree["sample_shapes"])
     # All that a task wants to know of the training data is its own description, kept in the checkpoint.
@@ -78,7 +82,11 @@ def open_evaluation_data(run: TrainedRun, data: EvaluationData) -> tuple[str, An
     trained = run.settings.data
     name = data.name or trained.name
     options = {**(trained.options if name == trained.name else {}), **data.options}
-    dataset = build_dataset(name, data.split, options)
+    if name == trained.name:
+        with _own_registered(run.folder):
+            dataset = build_dataset(name, data.split, options)
+    else:
+        dataset = build_dataset(name, data.split, options)
     changes = changed_options(trained, name, options)
     expected, found = run.task.description(), build_task(run.settings.task, dataset, Loss()).description()
     for key in expected:
@@ -92,6 +100,23 @@ def open_evaluation_data(run: TrainedRun, data: EvaluationData) -> tuple[str, An
         _check_model_takes(run, dataset, changes)
         warnings.warn(f"{told(changes)}: a sample is something else than {run.folder.path} has learned", stacklevel=2)
     return name, dataset
+
+
+@contextlib.contextmanager
+def _own_registered(folder: RunFolder) -> Iterator[None]:
+    """What is said of a name that a run was trained with, and that nobody knows here.
+
+    Raises:
+        UnknownNameError: With how to make it known.
+    """
+    try:
+        yield
+    except registry.UnknownNameError as error:
+        raise registry.UnknownNameError(
+            f"{error}\n{folder.path} was trained with it: if a script of yours registered it "
+            "(spikelab.registry.register), give it this command too, as in `python SCRIPT.py eval RUN` with a script "
+            "that ends with cli.main()"
+        ) from error
 
 
 def _difference(found: Any, expected: Any) -> str:

@@ -1,7 +1,9 @@
 """The folder of a run: everything that it takes to know what was done, to go on with it, and to use what came of it."""
 
+import contextlib
 import datetime
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,14 @@ class RunFolder:
             )
         self.path.mkdir(parents=True, exist_ok=True)
         settings_file.write(replace(settings, folder=str(self.path), resume=None, json=None), self.settings)
+
+    def discard(self) -> None:
+        """Take away what a start has written that came to no step, so that the next may have the folder."""
+        for path in (self.settings, self.record, self.log):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.tensorboard, ignore_errors=True)
+        with contextlib.suppress(OSError):  # something else lies in it
+            self.path.rmdir()
 
     def note_start(self, settings: Train, step: int) -> None:
         """Add a start of this run, at a step, to its record."""

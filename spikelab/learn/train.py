@@ -93,7 +93,13 @@ def train(settings: Train) -> dict[str, Any]:
             if not resumed:
                 folder.create(settings)
             folder.note_start(settings, _step_of(folder))
-        result = fit(model, task, training, validation, optimiser, scheduler, settings, folder, processes, rule)
+        try:
+            result = fit(model, task, training, validation, optimiser, scheduler, settings, folder, processes, rule)
+        except BaseException:
+            # a mistake that shows with the first batch; the corrected command finds no run in its way
+            if processes.is_main and not resumed and not scheduler.last_epoch and not folder.last.exists():
+                folder.discard()
+            raise
         if processes.is_main:
             folder.note_result(result)
         return result

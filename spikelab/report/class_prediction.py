@@ -11,6 +11,7 @@ from torch.utils.data import default_collate
 
 from spikelab.learn.loading import to_device
 from spikelab.learn.restore import TrainedRun
+from spikelab.report.event_sample_picture import event_sample_picture
 from spikelab.report.fonts import Font, font_for, in_ascii, plain_font, written
 from spikelab.report.many_classes import MOST_CLASSES
 from spikelab.report.overlay import BACKGROUND, INK, Picture, frame_picture
@@ -50,11 +51,14 @@ def predict_class(
         available = dataset.available(index) if hasattr(dataset, "available") else None
         since = None if not hasattr(dataset, "accumulate") else "I-frame" if dataset.accumulate else "frame before"
         picture, scale = video_picture(run.model, sample, scale, since=since, available=available), 1
+    elif "events" in sample:
+        picture = event_sample_picture(sample["events"])
     else:
         picture = _picture(sample["image"])
     names = [str(name) for name in dataset.class_names]
+    # a data set may be one file, which tells nothing of a sample
     source = f"sample {index}"
-    if hasattr(dataset, "path"):
+    if callable(getattr(dataset, "path", None)):
         source = f"{dataset.path(index).name}, {source}"
     draw_class(picture, probabilities, names, label, scale, source).save(path)
     likeliest = sorted(range(len(names)), key=lambda number: -probabilities[number])[:_SHOWN]

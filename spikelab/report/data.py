@@ -13,8 +13,12 @@ from spikelab import registry
 from spikelab.learn.build import build_dataset
 from spikelab.report.alignment import alignment_picture
 from spikelab.report.data_folder import add_reason, check_folder
+from spikelab.report.doubled_recordings import Source, doubled, sources
+from spikelab.report.remedies import as_typed
 from spikelab.settings import DataCheck, DataMake
 
+_MANY = 1000
+"""Events, which are never all of one polarity."""
 _SHOWN = 3
 """Absent classes that are told one by one."""
 
@@ -78,27 +82,33 @@ def check(settings: DataCheck) -> dict[str, Any]:
     Returns:
         As `make`, and for each split the size of its pictures, the share of labelled pixels (or of samples, where each
         has one label) of each class, how many samples each condition has, the mean number of events where there are
-        any, and the `problems` found: samples whose shape or dtype differs, values that are not finite, frames or
-        images outside 0 to 1, labels that are no class, classes of which there is no sample, videos that are damaged or
-        have no motion. Classes that no pixel has are in `notes`: rare ones are often absent. Files that cannot be read
-        at all are in `failed`, and do not stop the others. `problems` beside the splits is the number of all that was
-        found, and the command ends with 1 where it is not 0.
+        any, and the `problems` found: recordings that are in several splits, samples without events, sets whose events
+        have one polarity, splits of different classes, samples whose shape or dtype differs, values that are not
+        finite, frames or images outside 0 to 1, labels that are no class, classes of which there is no sample, videos
+        that are damaged or have no motion. Classes that no pixel has are in `notes`: rare ones are often absent. Files
+        that cannot be read at all are in `failed`, and do not stop the others. `problems` beside the splits is the
+        number of all that was found, and the command ends with 1 where it is not 0.
 
     Raises:
         CacheFileError: If a cached file is damaged.
         ValueError: If there is no such data set, option or split.
     """
     drawn = settings.picture is None
+    files: dict[str, list[Source]] = {}
 
     def survey_and_draw(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
         nonlocal drawn
         if not drawn:
             _draw(dataset, Path(settings.picture or ""))
             drawn = True
+        files[dataset.split] = sources(dataset)
         return _survey(dataset, failed)
 
-    if settings.name not in registry.names("datasets") and Path(settings.name).expanduser().exists():
+    names = registry.names("datasets")
+    if settings.name not in names and Path(settings.name).expanduser().exists():
         figures = check_folder(Path(settings.name).expanduser(), settings, survey_and_draw)
+    elif settings.name not in names and ("/" in settings.name or settings.name.startswith((".", "~"))):
+        raise FileNotFoundError(f"{settings.name}: no such folder or file")
     else:
         figures = make(settings)
         failed = figures.pop("failed", {})
@@ -106,8 +116,33 @@ def check(settings: DataCheck) -> dict[str, Any]:
             dataset = build_dataset(settings.name, split, _options(settings))
             figures["splits"][split] |= survey_and_draw(dataset, failed)
         figures |= {"failed": failed} if failed else {}
+    # a split of which no sample can be read is among what failed
+    surveyed = {split: each for split, each in files.items() if split in figures.get("splits", {})}
+    for split, faults in doubled(surveyed).items():
+        figures["splits"][split]["problems"] += faults
+    _compare_classes(figures.get("splits", {}))
+    name = figures.get("name", settings.name)
+    known = inspect.signature(registry.load("datasets", name)).parameters if name in names else ()
+    for split in figures.get("splits", {}).values():
+        split["problems"] = [as_typed(problem, known) for problem in split["problems"]]
+    if "failed" in figures:
+        figures["failed"] = {place: as_typed(reason, known) for place, reason in figures["failed"].items()}
     problems = sum(len(split["problems"]) for split in figures.get("splits", {}).values())
     return figures | {"problems": problems + len(figures.get("failed", {}))}
+
+
+def _compare_classes(splits: dict[str, Any]) -> None:
+    """Splits of one data set have the same classes in the same order."""
+    first: list[str] = []
+    for split in splits.values():
+        names = list(split["classes"])
+        first = first or names
+        if names != first:
+            here = [each for each in names if each not in first] or names
+            split["problems"].append(
+                f"has other classes than the splits before it: {', '.join(here[:_SHOWN])}"
+                + (" ..." if len(here) > _SHOWN else "")
+            )
 
 
 def _draw(dataset: Any, path: Path) -> None:
@@ -127,6 +162,8 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
     problems: list[str] = []
     counted = getattr(dataset, "values", "counts") == "counts"
     events = 0.0
+    polarities = torch.zeros(2, dtype=torch.float64)
+    empty: list[int] = []
     first: Mapping[str, Any] | None = None
     for index in tqdm(range(len(dataset)), f"check {dataset.split}", leave=False, disable=None):
         try:
@@ -144,6 +181,9 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
         conditions.update([found] if isinstance(found, str) else found)
         if "events" in sample:
             events += len(raw) if raw is not None else float(sample["events"].sum())
+            if not label.dim():
+                empty += [] if sample["events"].any() else [index]
+                polarities += sample["events"].sum((0, 2, 3)) if sample["events"].dim() == 4 else 1
     if first is None:
         raise ValueError("\n".join([f"no sample of {dataset.split} can be read", *failed.values()]))
     shares = counts / counts.sum().clamp(min=1)
@@ -152,6 +192,14 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
     told = [f"no {labelled} of class {name!r}" for name in absent]
     if len(absent) > _SHOWN:
         told = [f"no {labelled} of {len(absent)} of {len(counts)} classes: {', '.join(absent)}"]
+    if empty:
+        problems.append(
+            f"{len(empty)} of {len(dataset)} samples have no events in their window, the first is "
+            f"{_named(dataset, empty[0])}"
+        )
+    if polarities.sum() >= _MANY and not polarities.all():
+        which = "ON" if polarities[1] else "OFF"
+        problems.append(f"all events are {which}; their polarity was lost: get the recordings again")
     # pixels of a rare class are often not in a split; each class of recordings is in each split that is whole
     problems += told if labelled == "sample" else []
     figures = {
@@ -174,6 +222,13 @@ def _add_fault(failed: dict[str, str], error: Exception, dataset: Any, index: in
         failed.setdefault(str(path(index)), str(error))
     else:
         add_reason(failed, f"{dataset.split}, sample {index}", str(error))
+
+
+def _named(dataset: Any, index: int) -> str:
+    """A sample, and its file where the data set knows it."""
+    path = getattr(dataset, "path", None)
+    file = path(index) if callable(path) else path or ""
+    return f"sample {index}" + (f" ({file})" if file else "")
 
 
 def _size(sample: Mapping[str, Any]) -> list[int]:

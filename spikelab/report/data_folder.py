@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from spikelab import registry
+from spikelab.datasets.event_recordings.samples import EventRecordings
 from spikelab.datasets.faulty_recordings import EmptySplitError, faulty_left_out
 from spikelab.events.files import EventFileError, open_events
 from spikelab.learn.build import build_dataset
@@ -25,17 +27,22 @@ def recognised(place: Path) -> list[str]:
     """Names of the data sets that a folder may hold, by what is in it.
 
     A data set that can be recognised says so with a static method `recognises(folder)`. One that cannot read every
-    form of itself by its defaults has another, `options_to_check(folder)`.
+    form of itself by its defaults has another, `options_to_check(folder)`. One whose folder has no mark of its own is
+    `unpublished`, and is only asked where no other data set is found.
     """
-    found = []
+    found, unpublished = [], []
     for name in registry.names("datasets"):
         try:
             kind = registry.load("datasets", name)
         except ImportError:
             continue  # of a library that is not installed
-        if hasattr(kind, "recognises") and kind.recognises(place):
+        if not hasattr(kind, "recognises"):
+            continue
+        if getattr(kind, "unpublished", False):
+            unpublished.append((name, kind))
+        elif kind.recognises(place):
             found.append(name)
-    return found
+    return found or [name for name, kind in unpublished if kind.recognises(place)]
 
 
 def check_folder(
@@ -98,9 +105,22 @@ def check_folder(
         for fault in faults:
             add_reason(failed, split, fault)
     figures = {"name": name, "folder": str(place), "splits": splits}
+    if issubclass(kind, EventRecordings):
+        figures["next"] = training_command(name, place, settings.options)
     told = "; ".join(dict.fromkeys(origin for origin in origins if origin))
     more: dict[str, Any] = {"origin": told, "notes": notes, "failed": failed}
     return figures | {key: value for key, value in more.items() if value}
+
+
+def training_command(name: str, place: Path, options: Mapping[str, Any] | None = None) -> str:
+    """How to train on a folder of event recordings with one class each."""
+    given = {"folder": str(place), **(options or {})}
+    words = [f"--data.options.{key} {shlex.quote(_word(value))}" for key, value in given.items()]
+    return f"spikelab train --task classification --model.name event_classifier --data.name {name} {' '.join(words)}"
+
+
+def _word(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _problems(dataset: Any) -> list[str]:
@@ -130,6 +150,7 @@ def _recordings(place: Path, failed: dict[str, str]) -> dict[str, Any]:
         )
     paths = [place] if place.is_file() else [path for path in sorted(place.rglob("*")) if path.is_file()]
     formats: Counter[str] = Counter()
+    read: list[Path] = []
     events = 0
     for path in tqdm(paths, "check", unit="file", leave=False, disable=None):
         if str(path) in failed:
@@ -138,11 +159,12 @@ def _recordings(place: Path, failed: dict[str, str]) -> dict[str, Any]:
             with open_events(path) as file:
                 count = sum(len(chunk) for chunk in file)
         except (EventFileError, OSError, ImportError) as error:
-            # other files may lie among recordings: a description, labels
-            if "is no event file of a known format" not in str(error):
+            # other files may lie among recordings: a description, labels; and an archive with arrays is no recording
+            if "is no event file of a known format" not in str(error) and path.suffix.lower() != ".zip":
                 failed[str(path)] = str(error)
             continue
         formats[file.format] += 1
+        read.append(path)
         events += count
     if not formats and not failed:
         packed = f"; unpack {', '.join(archives(place))} there" if archives(place) else ""
@@ -151,12 +173,26 @@ def _recordings(place: Path, failed: dict[str, str]) -> dict[str, Any]:
             "info` lists both"
         )
     figures: dict[str, Any] = {"folder": str(place), "recordings": dict(formats), "events": events}
+    if classes := _classes(place, read):
+        figures["classes"] = classes
     return figures | ({"failed": failed} if failed else {})
+
+
+def _classes(place: Path, recordings: list[Path]) -> list[str]:
+    """Names of the folders that recordings lie in, if they may be classes: several, of some recordings each."""
+    counts = Counter(path.parent.name for path in recordings)
+    flat = all(path.parent.parent == place for path in recordings)
+    return sorted(counts) if flat and len(counts) > 1 and min(counts.values()) > 1 else []
 
 
 def shown(figures: Mapping[str, Any]) -> str:
     """What is in a folder of recordings that is no known data set."""
     listed = ", ".join(f"{count} of {name}" for name, count in figures["recordings"].items()) or "none"
     text = [f"{figures['folder']}: no known data set; recordings: {listed}; {figures['events']:,} events"]
+    if figures.get("classes"):
+        text.append(
+            f"where these folders are classes ({', '.join(figures['classes'])}), event_folders reads them, and draws "
+            f"training, validation and test recordings: {training_command('event_folders', Path(figures['folder']))}"
+        )
     problems = [f"cannot be read: {reason}" for reason in figures.get("failed", {}).values()]
     return "\n".join([*text, *(problems or ["no problem found"])])

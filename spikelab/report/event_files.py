@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +14,63 @@ from tqdm import tqdm
 from spikelab import registry
 from spikelab.events import EventArray
 from spikelab.events.files import EventFile, open_events, write_events
-from spikelab.settings_events import DataConvert, DataInfo, EventFileOptions
+from spikelab.events.files.errors import EventFileError, EventFileWarning
+from spikelab.report.event_window import part
+from spikelab.settings_events import DataConvert, DataInfo, DataPlay, EventFileOptions
 
 _FORMS = {".h5": "hdf5", ".hdf5": "hdf5", ".npz": "npz"}
 
 
-def opened(settings: EventFileOptions, path: str) -> EventFile:
-    """The file that a command is given, read as its options say.
+@contextmanager
+def opened(settings: EventFileOptions, path: str) -> Iterator[EventFile]:
+    """The file that a command is given, read as its options say; errors and warnings name options as commands do.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        EventFileError: If its format is unknown or its header damaged.
+        EventFileError: If its format is unknown, or it cannot be read.
     """
     size = None if settings.size is None else (settings.size[0], settings.size[1])
-    return open_events(
-        path, format=settings.format, stream=settings.stream, size=size, damaged=settings.damaged,
-        disorder=settings.disorder, resets=settings.resets, outside=settings.outside,
-    )  # fmt: skip
+    try:
+        with (
+            _warnings_for_commands(),
+            open_events(
+                path, format=settings.format, stream=settings.stream, unit=settings.unit, size=size,
+                damaged=settings.damaged, disorder=settings.disorder, resets=settings.resets, outside=settings.outside,
+            ) as file,
+        ):  # fmt: skip
+            yield file
+    except EventFileError as error:
+        raise error.for_commands() from None
+
+
+@contextmanager
+def _warnings_for_commands() -> Iterator[None]:
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, *place: Any, **more: Any) -> None:
+            shown(message.for_commands() if isinstance(message, EventFileWarning) else message, *place, **more)
+
+        setattr(warnings, "showwarning", show)  # noqa: B010 - the hook that the module names for this
+        yield
+
+
+def checked_target(settings: DataConvert | DataPlay) -> Path:
+    """The file that a command is to write.
+
+    Raises:
+        FileExistsError: If it is there already and is not to be replaced.
+        FileNotFoundError: If there is no folder for it.
+        ValueError: If it is the file that is read.
+    """
+    target = Path(settings.to).expanduser()
+    if target.exists() and not settings.overwrite:
+        raise FileExistsError(f"{target}: is there already; replace it with --overwrite true")
+    if target.exists() and target.samefile(Path(settings.file).expanduser()):
+        raise ValueError(f"to = {settings.to!r}: is the file itself; name another")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent}; make it first")
+    return target
 
 
 def info(settings: DataInfo) -> dict[str, Any]:
@@ -36,9 +78,9 @@ def info(settings: DataInfo) -> dict[str, Any]:
 
     Returns:
         `format`, `size` (height, width) and whether it was `measured`, `events`, `first` and `last` time in
-        microseconds, `on` (share of ON events), `x` and `y` (least and largest), `rate` (mean and largest number of
-        events a second, over windows of 10 ms), `first_events` (t, x, y, p), `frames`, `triggers`, `about`, and what
-        had to be mended: `late`, `dropped`, `resets`, `damage`.
+        microseconds, `guess` (of the unit of time, where nobody names one), `on` (share of ON events), `x` and `y`
+        (least and largest), `rate` (mean and largest number of events a second, over windows of 10 ms), `first_events`
+        (t, x, y, p), `frames`, `triggers`, `about`, and what had to be mended: `late`, `dropped`, `resets`, `damage`.
 
     Raises:
         EventFileError: If the file cannot be read as its options say.
@@ -80,6 +122,7 @@ def info(settings: DataInfo) -> dict[str, Any]:
             if frames
             else None,
             "triggers": len(triggers.t),
+            "guess": file.guess,
             "about": {key: str(value) for key, value in file.about.items()},
             "late": file.late_events,
             "dropped": file.dropped_events,
@@ -105,6 +148,7 @@ def shown(figures: dict[str, Any]) -> str:
         seconds = (figures["last"] - figures["first"]) / 1e6
         text += [
             f"  time      {figures['first']} to {figures['last']} us ({seconds:.6g} s)",
+            *([f"            the unit is a guess: {figures['guess']}; --unit sets it"] if figures["guess"] else []),
             f"  x, y      {_span(figures['x'])}, {_span(figures['y'])}",
             f"  ON        {100 * figures['on']:.1f} %",
         ]
@@ -144,18 +188,14 @@ def convert(settings: DataConvert) -> dict[str, Any]:
     Raises:
         FileExistsError: If the new file is there already and is not to be replaced.
         EventFileError: If the old file cannot be read as its options say.
-        ValueError: If nothing says which form the new file should have.
+        ValueError: If nothing says which form the new file should have, or no part of the recording is asked for.
     """
-    target = Path(settings.to).expanduser()
+    target = checked_target(settings)
     form = settings.form or _FORMS.get(target.suffix.lower())
     if form is None:
         raise ValueError(f"to = {settings.to!r}: the ending is none of {', '.join(_FORMS)}; say which form with --form")
-    if target.exists() and not settings.overwrite:
-        raise FileExistsError(f"{target}: is there already; replace it with --overwrite true")
-    if target.exists() and target.samefile(Path(settings.file).expanduser()):
-        raise ValueError(f"to = {settings.to!r}: is the file itself; name another")
     with opened(settings, settings.file) as file:
-        counted = _Counted(_part(file, settings.start, settings.stop))
+        counted = _Counted(part(file, settings)[0])
         write_events(target, tqdm(counted, "convert", unit=" chunks", leave=False, disable=None), format=form)
     return {"file": settings.file, "to": str(target), "form": form, "events": counted.events}
 
@@ -170,24 +210,6 @@ class _Counted:
         for events in self.chunks:
             self.events += len(events)
             yield events
-
-
-def _part(file: EventFile, start: float | None, stop: float | None) -> Iterator[EventArray]:
-    """The chunks of a file, cut at two times in seconds."""
-    begin = None if start is None else round(start * 1e6)
-    end = None if stop is None else round(stop * 1e6)
-    empty = True
-    for events in file:
-        if begin is not None and len(events) and events.t[-1] < begin:
-            continue
-        if end is not None and len(events) and events.t[0] >= end:
-            break
-        low = 0 if begin is None else int(np.searchsorted(events.t, begin))
-        high = len(events) if end is None else int(np.searchsorted(events.t, end))
-        yield events[low:high]
-        empty = False
-    if empty and file.size is not None:
-        yield EventArray.empty(file.size[1], file.size[0])
 
 
 def converted(figures: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,11 +14,15 @@ from tqdm import tqdm
 
 from spikelab.events import EventArray, event_counts
 from spikelab.events.files import EventFile, windows
-from spikelab.report.event_files import opened
+from spikelab.report.event_files import checked_target, opened
+from spikelab.report.event_window import between, nothing_between, part
 from spikelab.report.overlay import Picture, events_picture, frame_picture, over_frame
 from spikelab.settings_events import DataPlay
 
 _VIDEOS = (".mp4", ".avi", ".mkv")
+
+_LETTERS = 36
+"""Letters of a caption that fit above one picture of a strip, be they as wide as capitals."""
 
 
 def play(settings: DataPlay) -> dict[str, Any]:
@@ -28,14 +33,22 @@ def play(settings: DataPlay) -> dict[str, Any]:
 
     Raises:
         EventFileError: If the file cannot be read as its options say.
-        ValueError: If there are no events, or the ending of the new file is unknown.
+        FileExistsError: If the new file is there already and is not to be replaced.
+        OSError: If it cannot be written.
+        ValueError: If there are no events, in the file or between the times that are given, or the ending of the new
+            file is unknown.
     """
-    target = Path(settings.to).expanduser()
-    suffix = target.suffix.lower()
+    suffix = Path(settings.to).suffix.lower()
     if suffix not in (*_VIDEOS, ".png"):
         raise ValueError(f"to = {settings.to!r}: must end in {', '.join(_VIDEOS)} or .png")
+    target = checked_target(settings)
     with opened(settings, settings.file) as file:
-        number = _strip(file, settings, target) if suffix == ".png" else _video(file, settings, target)
+        try:
+            number = _strip(file, settings, target) if suffix == ".png" else _video(file, settings, target)
+        except OSError as error:
+            if error.errno is None or error.filename is not None:
+                raise
+            raise type(error)(error.errno, f"not written: {error.strerror or error}", str(target)) from None
     return {"file": settings.file, "to": str(target), "pictures": number}
 
 
@@ -45,17 +58,12 @@ def played(figures: dict[str, Any]) -> str:
     return f"{figures['to']}: {figures['pictures']} picture{plural}"
 
 
-def _times(settings: DataPlay) -> tuple[int | None, int | None]:
-    start = None if settings.start is None else round(settings.start * 1e6)
-    return start, None if settings.stop is None else round(settings.stop * 1e6)
-
-
 def _video(file: EventFile, settings: DataPlay, target: Path) -> int:
     from spikelab.video.write import Codec, write_video
 
-    start, stop = _times(settings)
     window = round(settings.window * 1000)
-    cut = windows(file, window, start, stop)
+    chunks, start, stop = part(file, settings)
+    cut = windows(chunks, window, start, stop)
     background = _Background(file) if settings.frames else None
 
     first = next(cut, None)
@@ -111,9 +119,11 @@ def _strip(file: EventFile, settings: DataPlay, target: Path) -> int:
     from matplotlib.figure import Figure
 
     window = round(settings.window * 1000)
-    start, stop = _times(settings)
     first, last = _span(file)
-    first, last = max(first, first if start is None else start), min(last, last if stop is None else stop)
+    start, stop = between(settings, first)
+    if start >= last or (stop is not None and stop <= first):
+        raise nothing_between(settings, file.path, first, last - 1)
+    first, last = start, min(last, last if stop is None else stop)
     number = min(settings.pictures, max((last - first) // window, 1))
     begins = np.linspace(first, max(last - window, first), number).astype(np.int64).tolist()
     background = _Background(file) if settings.frames else None
@@ -124,15 +134,17 @@ def _strip(file: EventFile, settings: DataPlay, target: Path) -> int:
     columns = min(number, 4)
     rows = -(-number // columns)
     height, width = drawn[0][2].shape[:2]
-    figure = Figure(figsize=(3.2 * columns, (3.2 * height / width + 0.35) * rows + 0.4), layout="constrained")
+    caption = f"{file.path.name}: {settings.window:g} ms a picture, ON red, OFF blue"
+    lines = textwrap.wrap(caption, _LETTERS * columns, break_on_hyphens=False)
+    high = (3.2 * height / width + 0.35) * rows + 0.2 + 0.2 * len(lines)
+    figure = Figure(figsize=(3.2 * columns, high), layout="constrained")
     for place, axis in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
         axis.set_axis_off()
         if place < number:
             begin, count, picture = drawn[place]
             axis.imshow(picture)
             axis.set_title(f"{(begin - first) / 1000:.1f} ms, {count:,} events", fontsize=9)
-    name = file.path.name
-    figure.suptitle(f"{name}: {settings.window:g} ms a picture, ON red, OFF blue", fontsize=10)
+    figure.suptitle("\n".join(lines), fontsize=10)
     figure.savefig(target, dpi=110)
     return number
 

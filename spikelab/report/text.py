@@ -97,18 +97,19 @@ def data(figures: Figures) -> str:
         rows.append(["size", *("x".join(map(str, split["size"])) for split in splits.values())])
         if "events_per_sample" in first:
             rows.append(["events per sample", *(f"{split['events_per_sample']:.0f}" for split in splits.values())])
-        for name in first["classes"]:
-            rows.append(
-                [f"{name}, % of {first['labelled']}s", *(percent(split["classes"][name]) for split in splits.values())]
-            )
+        # splits may differ in their classes, which is among the problems
+        for name in dict.fromkeys(name for split in splits.values() for name in split["classes"]):
+            shares = (split["classes"].get(name) for split in splits.values())
+            rows.append([f"{name}, % of {first['labelled']}s", *map(percent, shares)])
         for name in sorted({name for split in splits.values() for name in split["conditions"]}):
             rows.append([f"{name}, samples", *(split["conditions"].get(name, 0) for split in splits.values())])
-    text.append(render(["", *splits], rows))
+    text += [render(["", *splits], rows)] if splits else []
     problems = [f"{name}: {problem}" for name, split in splits.items() for problem in split.get("problems", [])]
     problems += [f"cannot be read: {reason}" for reason in figures.get("failed", {}).values()]
     text += [f"note: {note}" for note in figures.get("notes", [])]
     text += [f"note: {name}: {note}" for name, split in splits.items() for note in split.get("notes", [])]
-    return "\n".join([*text, *(problems or (["no problem found"] if "classes" in first else []))])
+    text += problems or (["no problem found"] if "classes" in first else [])
+    return "\n".join([*text, *([f"next, {figures['next']}"] if "next" in figures else [])])
 
 
 def info(figures: Figures) -> str:

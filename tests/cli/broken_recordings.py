@@ -8,6 +8,7 @@ import zipfile
 
 import h5py
 import numpy as np
+from miniature_heidelberg import ssc
 
 
 def half_an_event(folder):
@@ -33,7 +34,25 @@ def events_beyond_the_sensor(folder):
     content = bytearray(path.read_bytes())
     content[0] = 99
     path.write_bytes(content)
-    return f"{path}: event 0 at x = 99", "beyond the sensor of 34 x 34 pixels"
+    return (
+        f"{path}: event 0 at x = 99",
+        "beyond the sensor of 34 x 34 pixels",
+        "--outside drop (options of `spikelab data convert FILE NEW.h5`",
+    )
+
+
+def a_copy_of_training_for_testing(folder):
+    shutil.rmtree(folder / "Test")
+    shutil.copytree(folder / "Train", folder / "Test")
+    return "test: 90 of 100 recordings are also in train", "/Test/0/00001.bin is a copy of", "also in validation"
+
+
+def polarities_lost(folder):
+    for path in sorted((folder / "Test").rglob("*.bin")):
+        content = np.fromfile(path, np.uint8).reshape(-1, 5)
+        content[:, 2] |= 0x80
+        content.tofile(path)
+    return "test: all events are ON; their polarity was lost"
 
 
 def a_part_missing(folder):
@@ -68,6 +87,12 @@ def a_list_that_makes_no_sense(folder):
     return f"{path}, line 6: '15,", "must be a class from 1 to 11"
 
 
+def lists_alike(folder):
+    lists = folder / "DvsGesture"
+    shutil.copy(lists / "trials_to_train.txt", lists / "trials_to_test.txt")
+    return "test: 4 of 5 recordings are also in train, the first: ", "test: 1 of 5 recordings are also in validation"
+
+
 def an_aedat_file_cut_short(folder):
     path = next((folder / "DvsGesture").glob("user25_*.aedat"))
     path.write_bytes(path.read_bytes()[:20_000])
@@ -93,6 +118,45 @@ def spikes_of_another_set(folder):
     with h5py.File(folder / "shd_test.h5", "w") as file:
         file["events/x"] = np.arange(3)
     return f"{folder}/shd_test.h5: holds no list 'labels'", "it is no file of the Heidelberg spiking data sets"
+
+
+def times_in(folder, factor, kind):
+    path = folder / "shd_train.h5"
+    with h5py.File(path, "r+") as file:
+        times = [np.asarray(each, np.float64) * factor for each in file["spikes/times"]]
+        del file["spikes/times"]
+        written = file.create_dataset("spikes/times", (len(times),), h5py.vlen_dtype(kind))
+        for place, each in enumerate(times):
+            written[place] = each.astype(kind)
+    return f"{path}: recording 0 has times up to 1."
+
+
+def times_in_microseconds(folder):
+    return f"{times_in(folder, 1e6, np.int64)}", "e+06; seconds are expected", "Are these microseconds?"
+
+
+def times_in_milliseconds(folder):
+    times_in(folder, 1e3, np.float32)
+    return f"{folder}/shd_train.h5: recording 0 has times up to 1", "Are these milliseconds?"
+
+
+def words_of_another_set(folder):
+    (folder / "other").mkdir()
+    ssc(folder / "other")
+    shutil.move(folder / "other/ssc_train.h5", folder / "shd_train.h5")
+    shutil.rmtree(folder / "other")
+    return (
+        f"{folder}/shd_train.h5: names other words than shd_test.h5",
+        f"{folder}/shd_test.h5: names other words than shd_train.h5",
+    )
+
+
+def silence(folder):
+    with h5py.File(folder / "shd_test.h5", "r+") as file:
+        for place in (3, 8):
+            for name in ("times", "units"):
+                file[f"spikes/{name}"][place] = file[f"spikes/{name}"][place][:0]
+    return f"test: 2 of 60 samples have no events in their window, the first is sample 3 ({folder}/shd_test.h5)"
 
 
 def spikes_still_packed(folder):
@@ -122,14 +186,15 @@ def a_download_that_was_not_finished(folder):
 WAYS = {
     "nmnist": [
         half_an_event, an_empty_file, an_empty_folder_of_a_class, events_beyond_the_sensor, a_part_missing,
-        a_broken_archive_beside,
+        a_broken_archive_beside, a_copy_of_training_for_testing, polarities_lost,
     ],
     "dvs_gesture": [
         gestures_after_the_end, a_listed_file_missing, a_list_that_makes_no_sense, an_aedat_file_cut_short,
+        lists_alike,
     ],
     "shd": [
         spikes_cut_short, units_beyond_the_cochlea, spikes_of_another_set, spikes_still_packed,
-        a_download_that_was_not_finished,
+        a_download_that_was_not_finished, times_in_microseconds, times_in_milliseconds, words_of_another_set, silence,
     ],
     "spoken_digits": [a_sound_without_its_header, a_broken_archive_of_sounds],
 }  # fmt: skip

@@ -146,7 +146,33 @@ def a_label_half_written(folder):
     return f"{path}: cannot be read as PNG", "fetch it again"
 
 
+def events_without_their_offset(folder):
+    path = train(folder) / "events/left/events.h5"
+    with h5py.File(path, "r+") as file:
+        del file["t_offset"]
+    return (
+        f"{path}: has no t_offset",
+        "11classes/data: the last events before 4 labels of zurich_city_00_a are more than 1 s older",
+        "labels and events are on different clocks",
+    )
+
+
+def a_rectify_map_of_zeros(folder):
+    path = train(folder) / "events/left/rectify_map.h5"
+    with h5py.File(path, "r+") as file:
+        file["rectify_map"][...] = 0
+    return f"{path}: puts 3072 pixels on 1; it is damaged"
+
+
+def labels_of_the_first_sequence_higher(folder):
+    for path in sorted((train(folder) / "semantic/left/11classes/data").iterdir()):
+        Image.open(path).resize((64, 48), Image.Resampling.NEAREST).save(path)
+    place = train(folder) / "semantic/left/11classes/data"
+    return f"{place}: label 1 has height and width (48, 64); most of the split", "of zurich_city_01_a, have (44, 64)"
+
+
 DSEC = [
+    events_without_their_offset, a_rectify_map_of_zeros, labels_of_the_first_sequence_higher,
     labels_of_another_sequence, a_label_of_19_classes, too_few_times, times_that_go_back,
     times_of_pictures_that_go_back, times_that_are_no_numbers, no_rectify_map, rectify_map_of_another_camera,
     calibration_without_a_key, calibration_of_another_camera, events_cut_short, events_of_another_set,
@@ -214,6 +240,33 @@ def a_raw_recording_cut_short(folder):
     return "1 of the 4 recordings of train are missing: rec1487339175", f"{path}: cannot be read as HDF5"
 
 
+def polarities_lost(folder):
+    path = folder / "dir4/events.dat.xyp"
+    np.memmap(path, "<i2", "r+").reshape(-1, 3)[:, 2] = 0
+    return "events that belong to labels of dir4 are OFF; their polarity was lost"
+
+
+def black_pictures(folder):
+    for path in sorted((folder / "dir0/imgs").iterdir()):
+        Image.fromarray(np.zeros_like(np.array(Image.open(path)))).save(path)
+    return "the frames of all labels of dir0 are of one value each (0), and show nothing"
+
+
+def a_recording_under_two_names(folder):
+    shutil.rmtree(folder / "dir1")
+    shutil.copytree(folder / "dir4", folder / "dir1")
+    return (
+        "test: 1 of 1 recordings are also in train",
+        f"{folder}/dir1/events.dat.xyp is a copy of {folder}/dir4/events.dat.xyp",
+    )
+
+
+def text_in_place_of_the_index(folder):
+    path = folder / "dir6/index/index_50ms.npy"
+    path.write_text("Not found\n")
+    return f"{path}: is no NPY file of numbers, or is cut short; unpack the archive"
+
+
 # --- MVSEC ------------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +280,16 @@ def pictures_of_another_clock(folder):
     with h5py.File(folder / "outdoor_day1_data.hdf5", "r+") as file:
         file["davis/left/image_raw_ts"][...] += 3600
     return "outdoor_day1_labels: no events belong to 3 labels", "labels and events are on different clocks"
+
+
+def a_clock_that_was_set_back(folder):
+    with h5py.File(folder / "outdoor_day1_data.hdf5", "r+") as file:
+        events = file["davis/left/events"]
+        half = len(events) // 2
+        later = events[half:]
+        later[:, 2] -= events[half, 2] - events[0, 2]
+        events[half:] = later
+    return "outdoor_day1_data.hdf5", "With --resets continue", "(options of `spikelab data convert FILE NEW.h5`"
 
 
 def labels_of_rectified_pictures(folder):
@@ -244,11 +307,12 @@ WAYS = {
     "dsec": DSEC,
     "repacked": [
         a_picture_of_a_label_missing, index_beyond_the_end, an_array_of_events_cut_short, labels_wider_than_pictures,
-        labels_still_packed,
+        labels_still_packed, polarities_lost, black_pictures, a_recording_under_two_names, text_in_place_of_the_index,
     ],
     "evsegnet": [an_array_without_its_picture, an_array_of_another_kind],
     "raw": [a_label_of_a_picture_that_is_not_there, a_raw_recording_cut_short],
     "mvsec": [
-        labels_after_the_recording, pictures_of_another_clock, labels_of_rectified_pictures, labels_not_made,
+        labels_after_the_recording, pictures_of_another_clock, a_clock_that_was_set_back,
+        labels_of_rectified_pictures, labels_not_made,
     ],
 }  # fmt: skip

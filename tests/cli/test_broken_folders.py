@@ -153,6 +153,25 @@ def copy_of_sequence(folder, number):
     return other
 
 
+def test_people_of_a_recording_with_a_broken_list_still_count(copy, checked):
+    """Without them, the last fifth of the people was none, and validation a second fault."""
+    folder = copy("dvs_gesture")
+    path = next((folder / "DvsGesture").glob("user01_*_labels.csv"))
+    path.write_text("class\n")
+    code, printed = checked("dvs_gesture", folder)
+    assert code == 1
+    assert f"{path}, line 1: the columns must be" in printed
+    assert "leaves no gesture" not in printed
+
+
+def test_a_miniature_with_too_few_labels_for_the_defaults(tmp_path, checked):
+    dsec.write(tmp_path / "few", scale=10, labels=4)
+    code, printed = checked("", tmp_path / "few")
+    assert code == 1
+    assert "leave no sample when the first 6 of each are left out (option first)" in printed
+    assert "samples" not in printed.split("cannot be read")[0]  # no table without a split
+
+
 # --- the wrong folder -------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +206,14 @@ def test_archives_that_were_not_unpacked(tmp_path, checked):
     code, printed = checked("", tmp_path)
     assert code == 1
     assert "unpack DvsGesture.tar.gz, interlaken.zip" in printed
+
+
+def test_an_archive_of_arrays_that_was_not_unpacked(whole, tmp_path, checked):
+    shutil.make_archive(tmp_path / "DDD17", "zip", whole("repacked"))
+    code, printed = checked("", tmp_path)
+    assert code == 1
+    assert "unpack DDD17.zip" in printed
+    assert "holds no events" not in printed
 
 
 def test_archives_half_downloaded(whole, tmp_path, checked):

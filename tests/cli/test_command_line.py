@@ -80,6 +80,16 @@ def test_version_and_overview(capsys):
     assert "A first run:" in capsys.readouterr().out
 
 
+def test_help_of_a_group_and_of_a_word_without_dashes(capsys):
+    assert main(["data", "--help"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("make", "check", "info", "convert", "play", "transcode"):
+        assert f"  data {name} " in printed
+    assert "usage:" not in printed
+    assert main(["data", "check", "--help"]) == 0
+    assert "usage: spikelab data check [FOLDER|NAME] [--config FILE] [options]" in capsys.readouterr().out
+
+
 def test_training_writes_its_figures(run):
     document = json.loads((run.parent / "run.json").read_text())
     assert document["command"] == "train"
@@ -194,6 +204,9 @@ def test_mistyped_keys(tmp_path, capsys):
     path.write_text("[data]\nbatchsize = 3\n")
     message = error_of(capsys, "train", "--config", str(path), code=2)
     assert f"{path}: unknown key 'data.batchsize'; did you mean 'batch_size'? Known: " in message
+    path.write_text("seeds = [0, 1]\n[train]\nepochs = 3\n")
+    message = error_of(capsys, "train", "--config", str(path), code=2)
+    assert f"{path}: is a configuration of `spikelab compare`, not of `spikelab train`" in message
     path.write_text("epochs = 'many'\n")
     assert "epochs" in error_of(capsys, "train", "--config", str(path), code=2)
     path.write_text("epochs = \n")
@@ -207,6 +220,7 @@ def test_mistyped_keys(tmp_path, capsys):
     [
         (["train", "--batch-size", "3"], "unknown option --batch_size; did you mean --data.batch_size?"),
         (["train", "--epoch", "3"], "unknown option --epoch; did you mean --epochs?"),
+        (["train", "--optimiser.lr", "3"], "unknown option --optimiser.lr; did you mean --optimiser.learning_rate?"),
         (["train", "--data.batch_sise", "3"], "did you mean --data.batch_size?"),
         (["train", "extra"], "does not know what to do with 'extra'"),
         (["train", "--epochs", "x"], "epochs"),
@@ -235,6 +249,7 @@ def test_mistyped_options(words, message, capsys, tmp_path, monkeypatch):
         ),
         (["eval", "nowhere"], "nowhere: not the folder of a run"),
         (["data", "check", "--name", "road"], "did you mean 'roads'?"),
+        (["data", "check", "nosuch/folder"], "nosuch/folder: no such folder or file"),
     ],
 )
 def test_values_that_cannot_be(words, message, capsys, tmp_path, monkeypatch):

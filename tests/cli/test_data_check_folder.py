@@ -7,7 +7,10 @@ import pytest
 
 from spikelab.cli import main
 from spikelab.events import EventArray
-from spikelab.events.files import write_events
+from spikelab.events.files import open_events, write_events
+from spikelab.report.data import _compare_classes
+from spikelab.report.remedies import as_typed
+from spikelab.report.text import data
 
 
 def recording(seed=0, count=500):
@@ -59,6 +62,44 @@ def test_classes_that_a_split_lacks(alphabet, capsys):
     assert "test: no sample of class 'C'" in capsys.readouterr().out
 
 
+def test_splits_of_other_classes():
+    """Where a data set does not see it itself; it was a fault of the table."""
+    first, second = ({"samples": 1, "classes": {name: 1.0}, "problems": []} for name in ("yes", "zero"))
+    splits = {"train": first, "test": second}
+    _compare_classes(splits)
+    assert splits["test"]["problems"] == ["has other classes than the splits before it: zero"]
+    for split in splits.values():
+        split |= {"size": [4], "labelled": "sample", "conditions": {}, "notes": []}
+    table = data({"name": "words", "splits": splits})
+    assert "yes, % of samples" in table
+    assert "zero, % of samples" in table
+
+
+@pytest.mark.parametrize(
+    ("reason", "options", "told"),
+    [
+        ("go on with resets=continue", (), "go on with --resets continue (options of `spikelab data convert"),
+        ("with size=HEIGHT,WIDTH", ("size",), "with --options.size HEIGHT,WIDTH"),
+        ("the index has size 5", (), "the index has size 5"),
+        ("half of it: damaged=keep", ("size",), "half of it: --damaged keep (options of"),
+    ],
+)
+def test_remedies_are_told_as_one_types_them(reason, options, told):
+    assert as_typed(reason, options).startswith(told)
+
+
+def test_a_remedy_that_a_check_prints_works(tmp_path, capsys):
+    """Bytes cut off at the end: the file is mended with what was printed."""
+    words = np.array([0x8000, 0x6000, 0x0005, *([0x2003] * 50), 0x1700], "<u2")
+    (tmp_path / "cut.raw").write_bytes(b"% evt 3.0\n% format EVT3;height=720;width=1280\n% end\n" + words.tobytes())
+    assert main(["data", "check", str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert "--damaged keep (options of `spikelab data convert FILE NEW.h5`" in printed
+    assert main(["data", "convert", str(tmp_path / "cut.raw"), str(tmp_path / "new.h5"), "--damaged", "keep"]) == 0
+    with open_events(tmp_path / "new.h5") as file:
+        assert len(file.read()) == 50
+
+
 def test_a_picture_of_alignment(tmp_path, capsys, alphabet):
     from PIL import Image
 
@@ -102,7 +143,7 @@ def test_folders_without_anything(tmp_path, capsys):
     assert main(["data", "check", str(tmp_path)]) == 1
     assert "none of the data sets that can be recognised, and holds no file of events" in capsys.readouterr().err
     assert main(["data", "check", str(tmp_path / "gone")]) == 1
-    assert "gone" in capsys.readouterr().err
+    assert f"{tmp_path}/gone: no such folder" in capsys.readouterr().err
 
 
 def test_files_of_several_data_sets_alike(tmp_path, capsys):

@@ -275,7 +275,7 @@ def an_index_of_fractions(folder):
     np.save(path, np.load(path) / 2)
 
 
-@case("repacked", r"index_50ms.npy: cannot be read as an array of numbers")
+@case("repacked", r"index_50ms.npy: is no NPY file of numbers, or is cut short; unpack")
 def an_index_that_would_execute_code(folder):
     np.save(folder / "dir1/index/index_50ms.npy", np.array([{"a": 1}], object), allow_pickle=True)
 

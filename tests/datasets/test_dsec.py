@@ -341,7 +341,7 @@ def a_small_frame(folder):
     Image.fromarray(np.zeros((30, 40), np.uint8)).save(folder / "images/left/rectified/000006.png")
 
 
-@damaging(r"label 6 has height and width \(54, 80\), the first label of the split has \(55, 80\)")
+@damaging(r"label 6 has height and width \(54, 80\); most of the split, such as label 0 of \w+, have \(55, 80\)")
 def a_label_of_another_size(folder):
     Image.fromarray(np.zeros((54, 80), np.uint8)).save(folder / "semantic/left/11classes/data/000006.png")
 
@@ -388,6 +388,18 @@ def test_damage_is_told_when_it_is_read_and_found_by_problems(change, message, o
 
 def test_a_sound_folder_has_no_problems(whole):
     assert DSECSemantic("test", path=whole, **WITHIN).problems() == []
+
+
+def test_events_that_do_not_tell_when_their_clock_began(one):
+    """Training is told, too; with a number of events in place of a time, each label has the last ones of the file."""
+    path = one / ONE / "events/left/events.h5"
+    with h5py.File(path, "r+") as file:
+        del file["t_offset"]
+    with pytest.warns(UserWarning, match=rf"{path}: has no t_offset"):
+        data = opened(one, window=0.05, last_events=50)
+    told = data.problems()
+    assert any("has no t_offset" in problem for problem in told)
+    assert any("labels of zurich_city_00_a are more than 1 s older than these" in problem for problem in told)
 
 
 def test_labels_on_another_clock(one):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 from miniature_heidelberg import DIGITS, WORDS, shd, ssc
+from PIL import Image
 
+from spikelab.cli import main
 from spikelab.datasets.spike_trains.heidelberg import SHD, SSC
 from spikelab.datasets.spike_trains.samples import SpikeTrains
 from spikelab.events import EventArray
@@ -209,3 +211,16 @@ def test_forked_processes_open_the_file_anew(tmp_path):
     for process in processes:
         process.join(60)
         assert process.exitcode == 0
+
+
+def test_predictions_show_a_raster(tmp_path):
+    """The file of the words is no file of one sample."""
+    shd(tmp_path)
+    run = tmp_path / "run"
+    words = ["--data.name", "shd", "--data.options.folder", str(tmp_path), "--data.options.reduce", "10"]
+    model = ["--model.name", "event_classifier", "--model.options.convolutions", "[]", "--model.options.hidden", "4"]
+    given = [*words, *model, "--task", "classification", "--epochs", "1", "--device", "cpu"]
+    assert main(["train", *given, "--folder", str(run)]) == 0
+    assert main(["predict", str(run), "--count", "1"]) == 0
+    (picture,) = (run / "predictions").iterdir()
+    assert np.asarray(Image.open(picture)).std() > 10

@@ -83,8 +83,10 @@ def test_what_does_not_fit_is_named():
     with pytest.raises(ValueError, match="the batch is empty"):
         task.forward(model, {"image": image[:0], "label": torch.tensor([], dtype=torch.int64)})
     with pytest.raises(
-        ValueError, match=r"no 'image' but 'events', 'label': classification takes a data set of images"
+        ValueError, match=r"no 'image' but 'events', 'frame', 'label': classification takes a data set of images"
     ):
+        task.forward(model, {"events": image, "frame": image, "label": torch.tensor([0, 3])})
+    with pytest.raises(ValueError, match=r"takes images: choose one for events, --model\.name event_classifier"):
         task.forward(model, {"events": image, "label": torch.tensor([0, 3])})
 
 

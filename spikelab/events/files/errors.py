@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+_OPTION = re.compile(r"\b(format|stream|size|damaged|disorder|resets|outside|unit)=(?=([\w/])?)")
 
 
 class EventFileError(ValueError):
@@ -21,6 +24,35 @@ class EventFileError(ValueError):
 
     def __reduce__(self):
         return type(self), (self.path, self.problem, self.offset)
+
+    def for_commands(self) -> EventFileError:
+        """The same, with options as the command line names them."""
+        return type(self)(self.path, for_commands(self.problem), self.offset)
+
+
+class EventFileWarning(UserWarning):
+    """What was mended, left out or doubtful while an event file was read.
+
+    Args:
+        path: of the file.
+        problem: what it was, and what to do about it.
+    """
+
+    def __init__(self, path: str | Path, problem: str):
+        super().__init__(f"{path}: {problem}")
+        self.path, self.problem = Path(path), problem
+
+    def __reduce__(self):
+        return type(self), (self.path, self.problem)
+
+    def for_commands(self) -> EventFileWarning:
+        """The same, with options as the command line names them."""
+        return type(self)(self.path, for_commands(self.problem))
+
+
+def for_commands(problem: str) -> str:
+    """A message in which options have the form of the command line: ``--damaged keep`` for ``damaged=keep``."""
+    return _OPTION.sub(lambda match: f"--{match[1]}" + (" " if match[2] else ""), problem)
 
 
 class Damage(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -11,8 +11,10 @@ import numpy as np
 
 from spikelab.events.array import EventArray
 from spikelab.events.check import MAX_SIDE, microseconds
-from spikelab.events.files.errors import Damage, EventFileError
+from spikelab.events.files.doubts import Extent, backwards, doubtful_unit
+from spikelab.events.files.errors import Damage, EventFileError, EventFileWarning
 from spikelab.events.files.ordering import Ordering, Reset, extremes, inside
+from spikelab.events.files.own_source import OwnSource
 from spikelab.events.files.source import Columns, EventSource, Frame, Triggers
 
 Policy = Literal["error", "keep"]
@@ -30,10 +32,12 @@ class EventFile:
     A file may be gone through any number of times. What had to be mended on the way is counted in `late_events`,
     `dropped_events`, `reset_times` and `damage`, and told in one warning for each.
 
+    It may be handed to other processes, be they forked or started anew: each opens the file for itself.
+
     Args:
         path: of the file.
         name: of its format.
-        source: what decodes it.
+        opened: opens what decodes it; also in another process, so it has to survive pickling.
         size: height and width of the sensor in pixels, for files that do not say; it wins over what a file says.
         damaged: bytes that make no sense are an ``"error"``, or the part before them is kept with a warning
             (``"keep"``).
@@ -42,7 +46,9 @@ class EventFile:
         outside: events beyond the sensor are an ``"error"``, or are left out with a warning (``"drop"``).
 
     Attributes:
+        size: height and width of the sensor in pixels: as given, else as the file says; None if neither does.
         about: what the file says of itself.
+        guess: what was taken for which unit of time, where nobody names one; None elsewhere.
         streams: names of all cameras, topics or recordings in the file, where it may hold several.
         late_events: how many came after newer ones, in the last pass.
         dropped_events: how many lay beyond the sensor, in the last pass.
@@ -50,14 +56,14 @@ class EventFile:
         damage: what was wrong with the bytes, in the last pass; None if nothing was.
 
     Raises:
-        ValueError: if an option has an unknown value.
+        ValueError: if an option has an unknown value; or, when it is read, if the file was closed.
     """
 
     def __init__(
         self,
         path: Path,
         name: str,
-        source: EventSource,
+        opened: Callable[[], EventSource],
         *,
         size: tuple[int, int] | None = None,
         damaged: Policy = "error",
@@ -69,10 +75,16 @@ class EventFile:
         for option, value in (("damaged", damaged), ("disorder", disorder), ("resets", resets), ("outside", outside)):
             if value not in get_args(known[option]):
                 raise ValueError(f"{option} is {value!r}, must be one of {', '.join(get_args(known[option]))}")
+        given = _checked_size(size)
+        self._own = OwnSource(path, opened)
+        source = self._source
         self.path, self.format, self.about, self.streams = path, name, dict(source.about), tuple(source.streams)
-        self._source, self._size = source, _checked_size(size)
+        self.guess = source.guess
+        told = None if source.width is None or source.height is None else (source.height, source.width)
+        self.size: tuple[int, int] | None = given or told
         self._damaged, self._disorder, self._resets, self._outside = damaged, disorder, resets, outside
         self._measured: tuple[int, int] | None = None
+        self._lone_event: str | None = None
         self._begin_pass()
 
     def _begin_pass(self) -> None:
@@ -81,13 +93,8 @@ class EventFile:
         self.damage: str | None = None
 
     @property
-    def size(self) -> tuple[int, int] | None:
-        """Height and width of the sensor in pixels: as given, else as the file says; None if neither does."""
-        if self._size is not None:
-            return self._size
-        if self._source.width is None or self._source.height is None:
-            return None
-        return self._source.height, self._source.width
+    def _source(self) -> EventSource:
+        return self._own.get()
 
     def read(self) -> EventArray:
         """All events.
@@ -100,6 +107,8 @@ class EventFile:
         """
         blocks = list(self._ordered(self._source.columns()))
         height, width = self.size or self._measured_by(blocks)
+        if self.size is None and self._lone_event is not None:
+            self._warn(self._lone_event)
         t, x, y, p = Columns.joined(blocks)
         return EventArray._trusted((x, y, t, p), width, height)
 
@@ -139,16 +148,23 @@ class EventFile:
         """Edges on the external inputs of the camera; none if the file has none.
 
         Raises:
-            EventFileError: if the file is damaged.
+            EventFileError: if the file is damaged; with ``damaged="keep"`` those before the damage are given.
         """
+        parts: list[Triggers] = []
         try:
-            return self._source.triggers()
+            parts.extend(self._source.triggers())
         except Damage as damage:
-            raise EventFileError(self.path, f"{damage.reason}; fetch the file again", damage.offset) from None
+            if self._damaged == "error":
+                problem = f"{damage.reason}; fetch the file again, or read what is before it with damaged=keep"
+                raise EventFileError(self.path, problem, damage.offset) from None
+            found = f"{damage.place}{damage.reason}"
+            if self.damage is None or not self.damage.startswith(found):  # else the events have told it
+                self._warn(f"{found}; the triggers before it were read")
+        return Triggers.joined(parts)
 
     def close(self) -> None:
-        """Close the file."""
-        self._source.close()
+        """Close the file; it cannot be read any more then."""
+        self._own.close()
 
     def __iter__(self) -> Iterator[EventArray]:
         return self.chunks()
@@ -173,22 +189,28 @@ class EventFile:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the pass that follows tells
                 self._measured = self._measured_by(self._ordered(self._source.columns()))
+            if self._lone_event is not None:
+                self._warn(self._lone_event)
         return self.size or self._measured  # type: ignore[return-value]
 
     def _measured_by(self, blocks: Any) -> tuple[int, int]:
-        largest_x = largest_y = 0
+        extent = Extent()
         for block in blocks:
-            x, y = extremes(block.x, block.y)
-            largest_x, largest_y = max(largest_x, x), max(largest_y, y)
-        return largest_y + 1, largest_x + 1
+            extent = extent.with_block(block.x, block.y)
+        self._lone_event = extent.lone_event()
+        height, width = extent.size
+        return max(height, 1), max(width, 1)
 
     def _ordered(self, columns: Iterator[Columns]) -> Iterator[Columns]:
         """The blocks of a source, checked and in order."""
         self._begin_pass()
         ordering = Ordering(LATE if self._disorder == "sort" else 0)
         behind = seen = 0  # what the clock is behind since it was set back
+        span: list[int] = []
         try:
             for block in self._readable(columns):
+                if self.guess is not None and len(block.t):
+                    span = [min([*span[:1], int(block.t.min())]), max([*span[1:], int(block.t.max())])]
                 pending = self._on_sensor(block, seen)
                 seen += len(block.t)
                 while len(pending.t):
@@ -198,7 +220,7 @@ class EventFile:
                         yield from ordering.push(shifted)
                         break
                     except Reset as reset:
-                        self._check_reset(reset)
+                        self._check_reset(reset, shifted.t)
                         yield from ordering.finish()
                         pending = pending.taken(slice(ordering.seen - taken, None))
                         behind = reset.before - int(pending.t[0])
@@ -208,6 +230,8 @@ class EventFile:
         finally:
             self.late_events = ordering.late
             self._tell(ordering.latest)
+            if self.guess is not None and span and (odd := doubtful_unit(self.guess, span[0], span[1], seen)):
+                self._warn(odd)
 
     def _readable(self, columns: Iterator[Columns]) -> Iterator[Columns]:
         seen = 0
@@ -246,8 +270,16 @@ class EventFile:
         self.dropped_events += int(len(kept) - kept.sum())
         return block.taken(kept)
 
-    def _check_reset(self, reset: Reset) -> None:
+    def _check_reset(self, reset: Reset, t: np.ndarray) -> None:
         back = reset.before - reset.after
+        turned = backwards(t) if "error" in (self._disorder, self._resets) else None
+        if turned is not None:
+            raise EventFileError(
+                self.path,
+                f"at event {reset.event} time goes back by {back} us, from {reset.before} us to {reset.after} us, and "
+                f"{turned[0]} of {turned[1]} steps around it lead back: the events are in reversed order. Write them "
+                "anew in the order of time (in Python, EventArray.from_unsorted does), or fetch the file again",
+            )
         if self._disorder == "error":
             raise EventFileError(
                 self.path,
@@ -273,11 +305,11 @@ class EventFile:
             self._warn(f"the clock was set back {len(self.reset_times)} times; time goes on from the event before")
 
     def _tell_notes(self) -> None:
-        for note in self._source.notes:
+        for note in self._own.notes:
             self._warn(note)
 
     def _warn(self, message: str) -> None:
-        warnings.warn(f"{self.path}: {message}", stacklevel=2)
+        warnings.warn(EventFileWarning(self.path, message), stacklevel=2)
 
     def _told(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         self._source.notes = []

@@ -11,7 +11,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ HEAD = 1 << 16
 
 BLOCK = 1 << 20
 """About how many events a source hands out at a time; it bounds the memory of reading."""
+
+Unit = Literal["s", "ms", "us", "ns"]
+"""Units of time in files that have none of their own."""
 
 
 class Columns(NamedTuple):
@@ -87,6 +90,14 @@ class Triggers(NamedTuple):
     channel: npt.NDArray[np.uint8]
     rising: npt.NDArray[np.bool_]
 
+    @classmethod
+    def joined(cls, parts: Sequence[Triggers]) -> Self:
+        """Several parts as one; none give an empty one."""
+        if not parts:
+            return cls(np.empty(0, np.int64), np.empty(0, np.uint8), np.empty(0, np.bool_))
+        t, channel, rising = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        return cls(t, channel, rising)
+
 
 class EventSource(ABC):
     """An open file of one format.
@@ -97,13 +108,18 @@ class EventSource(ABC):
         about: what the file says of itself: camera, serial number, date.
         notes: what the last pass left out, and why; told as warnings.
         streams: names of the cameras, topics or recordings that the file holds, where it may hold several.
+        guess: what was taken for which unit of time, where neither the file nor the caller names one.
+        stays_open: whether a file of the system stays open from one pass to the next. Processes that were forked share
+            the place in it, so each has to open its own.
     """
 
+    stays_open: ClassVar[bool] = False
     width: int | None = None
     height: int | None = None
     about: dict[str, Any]
     notes: Sequence[str] = ()
     streams: Sequence[str] = ()
+    guess: str | None = None
 
     @abstractmethod
     def columns(self) -> Iterator[Columns]:
@@ -117,9 +133,13 @@ class EventSource(ABC):
         """Pictures in the order of time; none unless the format has them."""
         return iter(())
 
-    def triggers(self) -> Triggers:
-        """Edges on external inputs; none unless the format has them."""
-        return Triggers(np.empty(0, np.int64), np.empty(0, np.uint8), np.empty(0, np.bool_))
+    def triggers(self) -> Iterator[Triggers]:
+        """Edges on external inputs, in parts; none unless the format has them.
+
+        Raises:
+            Damage: where the bytes stop making sense, after everything before them.
+        """
+        return iter(())
 
     def before(self, t_start: int) -> Iterator[Columns]:
         """As `columns`, but what ends before a time may be left out: for formats with an index of time."""
@@ -168,19 +188,25 @@ class EventFormat:
         suffixes: that such files usually have; for messages and for writing, never for recognising.
         recognise: whether a file is of this format, by what is in it.
         open: makes a source of a file. `stream` names one of several cameras or topics, where a format has them.
+            With `takes_unit`, a third argument is the unit of time, or None.
             Raises `EventFileError` if the header cannot be read.
         source: where the format is described.
         open_ended: whether nothing tells how long a file should be, so that one that ends between two events is whole.
         sure: False for formats without any mark, which are tried after all others.
         write: writes events that are in order to a new file: its place, the events in parts, width and height of the
             sensor; None for formats that are only read. See `spikelab.events.files.writing`.
+        takes_unit: whether files may leave open what unit their times have.
+        complaint: what is wrong with a file that is not recognised, but looks as if it were meant for this format; None
+            if it does not look so.
     """
 
     title: str
     suffixes: tuple[str, ...]
     recognise: Callable[[Opening], bool]
-    open: Callable[[Path, str | None], EventSource]
+    open: Callable[..., EventSource]
     source: str
     open_ended: bool = False
     sure: bool = True
     write: Callable[[Path, Iterator[EventArray], int, int], None] | None = None
+    takes_unit: bool = False
+    complaint: Callable[[Opening], str | None] | None = None

@@ -21,6 +21,13 @@ ORDERS = ("txyp", "xytp", "xypt")
 POWERS = {"s": 6, "ms": 3, "us": 0, "ns": -3}
 """Units of time, as the power of ten that makes microseconds of them."""
 
+GUESSES = {
+    "s": "times with fractions were taken for seconds",
+    "us": "whole times were taken for microseconds",
+    "ns": "whole times of 18 digits and more were taken for nanoseconds",
+}
+"""What `likely_unit` did, for messages."""
+
 _UNITS = {"sec": "s", "seconds": "s", "usec": "us", "µs": "us", "microseconds": "us", "nsec": "ns", "nanoseconds": "ns"}
 
 _NANOSECONDS = 10**17

@@ -189,3 +189,30 @@ def test_bytes_behind_an_array_are_told(tmp_path):
     path.write_bytes(path.read_bytes() + b"more")
     with pytest.warns(UserWarning, match="4 bytes behind the events were left out"):
         assert read_events(path).t.tolist() == T
+
+
+def test_a_data_set_that_is_still_packed(tmp_path):
+    """Arrays of a data set in a ZIP archive are no recording."""
+    np.save(tmp_path / "index.npy", np.zeros((5, 4)))
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.write(tmp_path / "index.npy", "set/dir0/index_50ms.npy")
+        archive.writestr("set/readme.txt", "about")
+    problem = r"no event file of a known format: it is a ZIP archive of 2 files, such as set/.*; unpack it"
+    with pytest.raises(EventFileError, match=problem):
+        read_events(tmp_path / "set.zip")
+    with zipfile.ZipFile(tmp_path / "arrays.zip", "w") as archive:
+        for name in ("a", "b"):
+            archive.writestr(f"set/{name}.npy", npy_bytes(np.zeros(7)))
+    with pytest.raises(EventFileError, match=r"holds no events: .* set/a, set/b; if it is a data set, unpack it"):
+        read_events(tmp_path / "arrays.zip")
+
+
+def npy_bytes(array):
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+def test_a_folder_is_pointed_to_the_command_for_folders(tmp_path):
+    with pytest.raises(EventFileError, match=r"is a folder, .* name a file in it, or .* `spikelab data check FOLDER`"):
+        read_events(tmp_path)

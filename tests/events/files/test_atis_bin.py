@@ -33,7 +33,9 @@ def test_files_without_a_mark_are_not_seen_in_anything(tmp_path):
     lines = b"".join(b"%d\n" % number for number in range(1000, 1100))
     for content in (random, bytes(5000), b"hello" * 100, lines, few, path.read_bytes()[:-1]):
         path.write_bytes(content)
-        with pytest.raises(EventFileError, match=r"no event file of a known format .* name one with format="):
+        with pytest.raises(
+            EventFileError, match=r"no event file of a known format\. .* format=NAME: .*aedat2 \(AEDAT 1.0 or 2.0\)"
+        ):
             recognise(path)
 
 
@@ -58,3 +60,13 @@ def test_real_files_by_the_description_alone(shared):
         assert events.y.tolist() == columns[1][kept].tolist()
         assert events.p.tolist() == (columns[2] // 128)[kept].tolist()
         assert sorted(t[kept]) == events.t.tolist()
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3, 4])
+def test_a_file_that_is_cut_within_a_record_is_recognised(tmp_path, missing):
+    path = tmp_path / "a"
+    path.write_bytes(b"".join(record(i % 34, i % 34, 10 * i, i % 2) for i in range(1000))[:-missing])
+    with pytest.raises(EventFileError, match=rf"byte 4995: the last event is cut short, {5 - missing} of its 5 bytes"):
+        read_events(path)
+    with pytest.warns(UserWarning, match="what is before it was read"):
+        assert len(read_events(path, damaged="keep")) == 999

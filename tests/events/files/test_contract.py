@@ -111,6 +111,31 @@ def test_files_that_are_cut_short(encoder, tmp_path, seed):
         np.testing.assert_array_equal(getattr(found, name), getattr(events, name)[: len(found)])
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_else_is_in_a_file_that_is_cut_short_is_kept(encoder, tmp_path):
+    """Pictures and edges before the cut are given, as events are."""
+    path, _ = written(encoder, tmp_path)
+    if path.is_dir():
+        pytest.skip("a folder; its own tests cut the files in it")
+    with open_events(path, **encoder.options) as file:
+        frames, triggers = list(file.frames()), file.triggers()
+    content = path.read_bytes()
+    opened = 0
+    for cut in range(3, len(content), len(content) // 7):
+        path.write_bytes(content[:-cut])
+        try:
+            file = open_events(path, format=encoder.name, damaged="keep", **encoder.options)
+        except EventFileError:  # not even a header
+            continue
+        opened += 1
+        with file:
+            assert [frame.t for frame in file.frames()] == [frame.t for frame in frames][: len(list(file.frames()))]
+            kept = file.triggers()
+        assert kept.t.tolist() == triggers.t.tolist()[: len(kept.t)]
+    # what has its table of contents at the end cannot be opened without it
+    assert opened or not registry.load("event_formats", encoder.name).open_ended
+
+
 def attempt(path, encoder, **options):
     """Events, or what the error says, and the warnings."""
     with warnings.catch_warnings(record=True) as told:

@@ -26,7 +26,7 @@ STREAMS = ("aedat2", "aedat3", "atis_bin", "dat", "evt2", "evt21", "evt3", "npy"
 
 PLACE = re.compile(
     r"byte \d|event \d|header|version|is AEDAT \d|addresses of the camera|its packets are in the format|"
-    r"no lines with|is empty|"
+    r"no lines with|read as .*, line \d|is empty|"
     r"holds (no events|an array|Python objects)|its (times|columns|t, x, y and p)|stream="
 )
 JOINED = re.compile(r"joined|set back|late|byte|sensor|event \d")

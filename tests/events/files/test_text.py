@@ -117,7 +117,10 @@ def test_a_packed_file_that_is_cut_or_changed_keeps_what_is_before(tmp_path):
 def test_what_the_first_lines_leave_open_is_asked_for(tmp_path):
     with pytest.raises(EventFileError, match=r"may be t x y p or x y t p: say what the columns are in a first line"):
         read_events(written(tmp_path, "1 2 3 0\n4 5 6 1\n"))
-    with pytest.raises(EventFileError, match=r"times are whole numbers, but written with a point: say what .*units"):
+    with pytest.raises(
+        EventFileError,
+        match=r"times are whole numbers, but written with a point: give the unit .*, or say what .*units",
+    ):
         read_events(written(tmp_path, "1.0 20 3 0\n2.0 5 60 1\n2.0 1 3 1\n"))
     assert read_events(written(tmp_path, "# t_s x y p\n1.0 20 3 0\n")).t.tolist() == [1_000_000]
 
@@ -197,3 +200,36 @@ def test_a_list_of_letters_is_no_recording(tmp_path):
     path.write_text(json.dumps(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")))
     with pytest.raises(EventFileError, match="is no event file of a known format"):
         read_events(path)
+
+
+GOOD = [f"{t / 1e6:.6f} {t % 240} {t % 180} {t % 2}" for t in range(400_000, 900_000, 101)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (GOOD[::-1], r"read as t x y p, line 2, '0\.89.*', has a time before that of the line above it, as 1\d+ more "
+                     r"of the first \d+ lines; put the lines in the order of time"),
+        (["0.1 10 20 1", "nan 11 21 0", "0.3 12 22 1"], r"line 2, 'nan 11 21 0', has a time that is no number"),
+        (["# a camera", "10 10 20 1", "11 11 21 7", "15 12 22 1"],
+         r"line 3, '11 11 21 7', has a polarity that is neither"),
+        (["240 180", "0.1 10 20 1", "0.2 11.5 21 0", "0.3 12 22 1"],
+         r"line 3, '0.2 11.5 21 0', has an x or y that is no whole number"),
+        (["0.1 10 20 1", "0.2 11 21 -1", "0.3 12 22 0"], r"line 3, .* has polarity 0 in a file where others are -1"),
+        (["0.3 10 20 1", "0.2 11 21 0", "0.1 12 22 1"], r"line 2, '0.2 11 21 0', has a time before that of the line"),
+        (["10,20,0.3,1", "11,21,0.2,0", "12,22,0.1,1"], r"read as x y t p, line 2, '11,21,0.2,0', has a time before"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_lines_of_four_numbers_is_told(tmp_path, lines, problem):
+    path = written(tmp_path, "\n".join(lines) + "\n")
+    with pytest.raises(EventFileError, match=f"is no event file of a known format: {problem}" if "read as" in problem
+                       else f"is no event file of a known format: read as .*{problem}"):  # fmt: skip
+        read_events(path)
+    with pytest.raises(EventFileError, match=problem):
+        read_events(path, format="text")
+
+
+@pytest.mark.parametrize("content", ["1 2 3\n4 5 6\n", "a b c d\n1 2 3 4\n", "words\n" * 5, "1 2 3 4 5\n6 7 8 9 10\n"])
+def test_texts_that_are_nothing_of_the_kind_are_not_explained(tmp_path, content):
+    with pytest.raises(EventFileError, match=r"is no event file of a known format\. If it is of one of these"):
+        read_events(written(tmp_path, content))

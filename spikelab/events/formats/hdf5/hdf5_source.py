@@ -178,6 +178,7 @@ class Hdf5Source(EventSource):
         datasets: that hold the events; the first dimension of each counts them.
     """
 
+    stays_open = True
     datasets: Sequence[h5py.Dataset] = ()
 
     def __init__(self, path: Path, stream: str | None = None):

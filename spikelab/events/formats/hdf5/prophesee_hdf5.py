@@ -9,16 +9,16 @@ Source: docs.prophesee.ai, "HDF5 event file format".
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import h5py
 import numpy as np
 
-from spikelab.events.files.errors import EventFileError
+from spikelab.events.files.errors import Damage, EventFileError
 from spikelab.events.files.source import Columns, EventFormat, Triggers
 from spikelab.events.formats.conversion import converted
 from spikelab.events.formats.hdf5.hdf5_attributes import numbers, texts
-from spikelab.events.formats.hdf5.hdf5_source import Hdf5Source, dataset, faults_told, fits, sides
+from spikelab.events.formats.hdf5.hdf5_source import FAULTS, Hdf5Source, dataset, first_line, fits, sides
 
 
 class PropheseeHdf5Source(Hdf5Source):
@@ -50,13 +50,21 @@ class PropheseeHdf5Source(Hdf5Source):
         # an index that was not made for these events would lose some: the event before must be older
         return first if 0 < first <= len(table) and int(table[first - 1]["t"]) < t_start else 0
 
-    def triggers(self) -> Triggers:
-        """See `EventSource.triggers`."""
-        with faults_told(self.path):
+    def triggers(self) -> Iterator[Triggers]:
+        """See `EventSource.triggers`.
+
+        Raises:
+            Damage: if the table cannot be read.
+        """
+        try:
             if "EXT_TRIGGER" not in self.file or "events" not in self.file["EXT_TRIGGER"]:
-                return super().triggers()
+                return
             table = _table(self, "EXT_TRIGGER", ("p", "t", "id"))[:]
-        return Triggers(table["t"].astype(np.int64), table["id"].astype(np.uint8), table["p"] > 0)
+        except EventFileError:
+            raise
+        except FAULTS as error:
+            raise Damage(f"the triggers cannot be read: {first_line(error)}", None) from None
+        yield Triggers(table["t"].astype(np.int64), table["id"].astype(np.uint8), table["p"] > 0)
 
 
 def _table(opened: PropheseeHdf5Source, group: str, fields: Sequence[str]) -> h5py.Dataset:

@@ -96,9 +96,9 @@ class Aedat2Source(EventSource):
             if assembler.incomplete:
                 self.notes = [f"{assembler.incomplete} pictures of which samples are missing were left out"]
 
-    def triggers(self) -> Triggers:
+    def triggers(self) -> Iterator[Triggers]:
         """See `EventSource.triggers`."""
-        time, parts = _Clock(), [super().triggers()]
+        time = _Clock()
         for address, t, _ in self._records():
             times = time.unwrapped(t)
             if self._layout == _DVS128:
@@ -107,9 +107,7 @@ class Aedat2Source(EventSource):
             else:
                 edges = _is_edge(address)
                 rising = address & 0x3FF != _FALLING
-            parts.append(Triggers(times[edges], np.zeros(edges.sum(), np.uint8), rising[edges]))
-        columns = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return Triggers(*columns)
+            yield Triggers(times[edges], np.zeros(edges.sum(), np.uint8), rising[edges])
 
     def _records(self) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
         """Addresses and times in blocks, and at which byte each block begins."""

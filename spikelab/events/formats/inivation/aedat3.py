@@ -65,7 +65,7 @@ class Aedat3Source(EventSource):
         """See `EventSource.frames`."""
         return caer_packets.frames(self._pieces(FRAME), np.flipud if self._upwards else np.asarray)
 
-    def triggers(self) -> Triggers:
+    def triggers(self) -> Iterator[Triggers]:
         """See `EventSource.triggers`."""
         return caer_packets.triggers(self._pieces(SPECIAL))
 

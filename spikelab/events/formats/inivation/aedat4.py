@@ -79,20 +79,22 @@ class Aedat4Source(EventSource):
             except NO_FLATBUFFER as error:
                 raise Damage(f"a picture makes no sense ({error})", at) from None
 
-    def triggers(self) -> Triggers:
+    def triggers(self) -> Iterator[Triggers]:
         """See `EventSource.triggers`."""
-        stream, found = self._beside("TRIG"), []
-        if stream is not None:
-            for table, _, at in self._shell.packets(stream.number):
-                try:
-                    for entry in tables(table, _ELEMENTS):
-                        kind = scalar(entry, 6, "Int8", 0)
-                        if kind in _RISES:
-                            found.append((scalar(entry, 4, "Int64", 0), _RISES[kind]))
-                except NO_FLATBUFFER as error:
-                    raise Damage(f"a packet of triggers makes no sense ({error})", at) from None
-        t, rising = zip(*found, strict=True) if found else ((), ())
-        return Triggers(np.array(t, np.int64), np.zeros(len(t), np.uint8), np.array(rising, np.bool_))
+        stream = self._beside("TRIG")
+        if stream is None:
+            return
+        for table, _, at in self._shell.packets(stream.number):
+            found = []
+            try:
+                for entry in tables(table, _ELEMENTS):
+                    kind = scalar(entry, 6, "Int8", 0)
+                    if kind in _RISES:
+                        found.append((scalar(entry, 4, "Int64", 0), _RISES[kind]))
+            except NO_FLATBUFFER as error:
+                raise Damage(f"a packet of triggers makes no sense ({error})", at) from None
+            t, rising = zip(*found, strict=True) if found else ((), ())
+            yield Triggers(np.array(t, np.int64), np.zeros(len(t), np.uint8), np.array(rising, np.bool_))
 
     def _blocks(self, begin: int | None) -> Iterator[Columns]:
         self.notes = []

@@ -150,16 +150,16 @@ def _decode(words, place, overflow, last_x, last_y, count, t, x, y, p):
     return place, count, invalid
 
 
-def triggers(pieces: Iterable[Piece]) -> Triggers:
+def triggers(pieces: Iterable[Piece]) -> Iterator[Triggers]:
     """Edges on the external inputs, of the special events among the pieces."""
-    found = []
     for piece in pieces:
         if piece.header.kind == SPECIAL:
+            found = []
             for word, t in piece.content.view("<u4").reshape(-1, 2).tolist():
                 if word & 1 and (edge := _EDGES.get(word >> 1 & 0x7F)):
                     found.append(((piece.header.overflow << 31) + t, *edge))
-    t, channel, rising = zip(*found, strict=True) if found else ((), (), ())
-    return Triggers(np.array(t, np.int64), np.array(channel, np.uint8), np.array(rising, np.bool_))
+            t, channel, rising = zip(*found, strict=True) if found else ((), (), ())
+            yield Triggers(np.array(t, np.int64), np.array(channel, np.uint8), np.array(rising, np.bool_))
 
 
 def frames(pieces: Iterable[Piece], turned: Callable[[np.ndarray], np.ndarray]) -> Iterator[Frame]:

@@ -37,6 +37,8 @@ class Ddd17Source(EventSource):
         stream: must be None; such files hold one camera.
     """
 
+    stays_open = True
+
     def __init__(self, path: Path, stream: str | None = None):
         if stream is not None:
             raise EventFileError(path, f"holds one camera only; leave out stream={stream}")
@@ -66,7 +68,7 @@ class Ddd17Source(EventSource):
         """See `EventSource.frames`."""
         return caer_packets.frames(self._pieces(FRAME), lambda image: image[::-1, ::-1])
 
-    def triggers(self) -> Triggers:
+    def triggers(self) -> Iterator[Triggers]:
         """See `EventSource.triggers`."""
         return caer_packets.triggers(self._pieces(SPECIAL))
 

@@ -148,18 +148,15 @@ class RawSource(EventSource):
         if lost := int(state[0]):
             self.notes = [f"{lost} events before the first word of time were left out: nobody knows when they were"]
 
-    def triggers(self) -> Triggers:
+    def triggers(self) -> Iterator[Triggers]:
         """See `EventSource.triggers`."""
-        parts = []
         state = self.fresh_state()
         for words, _ in self._words():
             block = np.empty(len(words), np.int64), np.empty(len(words), np.uint8), np.empty(len(words), np.bool_)
             count = self.decode_triggers(words, state, block)
-            parts.append([column[:count] for column in block])
-        if not parts:
-            return super().triggers()
-        t, channel, rising = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        return Triggers(t, channel, rising)
+            # copies, so that a few triggers do not keep room for one in every word
+            t, channel, rising = block
+            yield Triggers(t[:count].copy(), channel[:count].copy(), rising[:count].copy())
 
     def reason(self, word: int, event: int) -> str:
         """Why decoding ended at a word, after some events."""

@@ -48,6 +48,8 @@ class RosSource(EventSource):
         stream: the topic of the events, and after a comma that of the pictures.
     """
 
+    stays_open = True
+
     def __init__(self, path: Path, stream: str | None = None):
         self.path, self.bag = path, Bag(path)
         try:
@@ -94,11 +96,10 @@ class RosSource(EventSource):
             raise
         yield from _sliced(Columns.joined(waiting))
 
-    def triggers(self) -> Triggers:
+    def triggers(self) -> Iterator[Triggers]:
         """See `EventSource.triggers`."""
         if not self.is_packets:
-            return super().triggers()
-        parts = [super().triggers()]
+            return
         state = evt3.fresh_state()
         for each in self._parsed(packet):
             if each.encoding == "evt3":
@@ -106,12 +107,7 @@ class RosSource(EventSource):
                 count = len(words)
                 t, channel, rising = np.empty(count, np.int64), np.empty(count, np.uint8), np.empty(count, np.bool_)
                 count = evt3.decode_triggers(words, state, t, channel, rising)
-                parts.append(Triggers(t[:count], channel[:count], rising[:count]))
-        return Triggers(
-            np.concatenate([each.t for each in parts]),
-            np.concatenate([each.channel for each in parts]),
-            np.concatenate([each.rising for each in parts]),
-        )
+                yield Triggers(t[:count].copy(), channel[:count].copy(), rising[:count].copy())
 
     def frames(self) -> Iterator[Frame]:
         """See `EventSource.frames`.

@@ -12,14 +12,17 @@ import numpy as np
 
 from spikelab.events.files import source
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.source import Columns, EventSource
+from spikelab.events.files.source import Columns, EventSource, Unit
 from spikelab.events.files.streams import chosen
-from spikelab.events.formats.column_names import fitting_orders, likely_unit, roles
+from spikelab.events.formats.column_names import GUESSES, fitting_orders, likely_unit, roles
 from spikelab.events.formats.conversion import converted
 from spikelab.events.formats.tables.npy_stream import FAULTS, NoTable, NpyStream
 
 _SAMPLE = 5000
 """How many events are looked at to see what nobody names."""
+
+_SHOWN = 20
+"""Names that a message lists."""
 
 _REMEDY = "save it as NPZ with arrays t (integer microseconds), x, y and p"
 
@@ -46,13 +49,15 @@ class ArraySource(EventSource):
     Args:
         path: of the file.
         stream: name of an array, where several hold events.
+        unit: of time, where no name of an array or field says it.
 
     Raises:
-        EventFileError: if none holds events, several do, or it is left open what their columns are.
+        EventFileError: if none holds events, several do, or it is left open what their columns are; and if a unit is
+            given for a file that names another.
     """
 
-    def __init__(self, path: Path, stream: str | None = None):
-        self.path = path
+    def __init__(self, path: Path, stream: str | None = None, unit: Unit | None = None):
+        self.path, self._given = path, unit
         try:
             self._find(self.places(), stream)
         except EventFileError:
@@ -90,8 +95,11 @@ class ArraySource(EventSource):
         if not fitting:
             for place in places.values():
                 NpyStream(place.opened, place.size).close()  # what is wrong with an array is told first
-            there = ", ".join(places) or "nothing"
-            raise EventFileError(self.path, f"holds no events: no t, x, y and p, and no table of them, but {there}")
+            there = (", ".join(list(places)[:_SHOWN]) or "nothing") + (" ..." if len(places) > _SHOWN else "")
+            packed = "; if it is a data set, unpack it" if any("/" in name for name in places) else ""
+            raise EventFileError(
+                self.path, f"holds no events: no t, x, y and p, and no table of them, but {there}{packed}"
+            )
         return chosen(self.path, fitting, stream)
 
     def _layout(self, unit: str | None) -> None:
@@ -121,10 +129,16 @@ class ArraySource(EventSource):
         t = self._sample()["t"]
         if t.dtype.kind not in "iuf":
             raise EventFileError(self.path, f"its times are {t.dtype}, not numbers; {_REMEDY}")
-        self._unit = unit or likely_unit(t) or ""
+        if unit is not None and self._given not in (None, unit):
+            raise EventFileError(self.path, f"its names say that its times are in {unit}; leave out unit={self._given}")
+        guess = None if unit or self._given else likely_unit(t)
+        self._unit = unit or self._given or guess or ""
+        self.guess = GUESSES.get(guess or "")
         if not self._unit:
             raise EventFileError(
-                self.path, f"its times are whole numbers of type {t.dtype}, in no known unit; {_REMEDY}"
+                self.path,
+                f"its times are whole numbers of type {t.dtype}, in no known unit; give it (unit=s, ms, us or ns), or "
+                f"{_REMEDY}",
             )
         self.about = {"arrays": self._kind, "unit of time": self._unit}
 

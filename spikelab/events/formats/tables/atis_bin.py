@@ -23,6 +23,8 @@ _OVERFLOW = 1 << 13
 
 _FEWEST = 16
 """Records that it takes to recognise files without a mark; a few bytes look like anything."""
+_FEWEST_CUT = 256
+"""The same where the last record is cut short."""
 
 
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
@@ -80,8 +82,9 @@ def _decode(records, overflowed, t, x, y, p):
 
 
 def _may_be(opening: Opening) -> bool:
-    """Whether the bytes, read as records, have times that hardly ever go back."""
-    if opening.path.is_dir() or opening.size % _BYTES or opening.size < _FEWEST * _BYTES:
+    """Whether the bytes, read as records, have times that hardly ever go back; the last record may be cut short."""
+    fewest = _FEWEST_CUT if opening.size % _BYTES else _FEWEST
+    if opening.path.is_dir() or opening.size < fewest * _BYTES:
         return False
     if not opening.head.translate(None, _TEXT):
         return False  # lines of four digits would do, too

@@ -17,8 +17,8 @@ import numpy as np
 
 from spikelab.events.files import source
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.source import Columns, EventFormat, EventSource
-from spikelab.events.formats.column_names import likely_unit
+from spikelab.events.files.source import Columns, EventFormat, EventSource, Unit
+from spikelab.events.formats.column_names import GUESSES, likely_unit
 from spikelab.events.formats.conversion import converted
 from spikelab.events.formats.tables.matlab_recordings import Recording, recordings
 
@@ -44,11 +44,12 @@ class MatlabSource(EventSource):
     """A MATLAB file.
 
     Raises:
-        EventFileError: if it holds no recording, or several and none of them is named.
+        EventFileError: if it holds no recording, or several and none of them is named; and if a unit is given for one
+            that has another.
         ImportError: if scipy is not installed.
     """
 
-    def __init__(self, path: Path, stream: str | None = None):
+    def __init__(self, path: Path, stream: str | None = None, unit: Unit | None = None):
         self.path = path
         about = path.stat()
         read = _kept if about.st_size <= _SMALL else _contents
@@ -62,9 +63,9 @@ class MatlabSource(EventSource):
             asked = "" if stream is None else f", but none is named {stream!r}"
             raise EventFileError(path, f"holds {len(found)} recordings{asked}; name one with stream= ({_list(found)})")
         self.streams = tuple(found)
-        self._take(found[name])
+        self._take(found[name], unit)
 
-    def _take(self, recording: Recording) -> None:
+    def _take(self, recording: Recording, unit: Unit | None) -> None:
         columns = dict(recording.columns)
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
@@ -81,7 +82,10 @@ class MatlabSource(EventSource):
         t = columns["t"]
         # all numbers of MATLAB have a type with fractions unless one asks for another: whole ones are meant so
         whole = t.dtype.kind != "f" or ((np.abs(t) < 2**53).all() and not (t % 1).any())
-        self._unit = recording.unit or likely_unit(t.astype(np.int64) if whole else t) or "us"
+        if recording.unit is not None and unit not in (None, recording.unit):
+            raise EventFileError(self.path, f"holds times in {recording.unit}, by its names; leave out unit={unit}")
+        self._unit = recording.unit or unit or likely_unit(t.astype(np.int64) if whole else t) or "us"
+        self.guess = None if recording.unit or unit else GUESSES.get(self._unit)
         self._columns = columns
         if recording.size is not None:
             self.width, self.height = recording.size
@@ -172,5 +176,6 @@ MATLAB = EventFormat(
     suffixes=(".mat",),
     recognise=lambda opening: opening.head.startswith((_MARK, _MARK_OF_HDF5)),
     open=MatlabSource,
+    takes_unit=True,
     source="MathWorks, MAT-File Format; Orchard's MATLAB functions for events (TD.x, TD.y, TD.p, TD.ts)",
 )

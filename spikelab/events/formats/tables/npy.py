@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spikelab.events.files.errors import EventFileError
-from spikelab.events.files.source import EventFormat
+from spikelab.events.files.source import EventFormat, Unit
 from spikelab.events.formats.tables.array_source import ArraySource, Place
 from spikelab.events.formats.tables.npy_stream import MAGIC
 
@@ -14,10 +14,10 @@ from spikelab.events.formats.tables.npy_stream import MAGIC
 class NpySource(ArraySource):
     """An NPY file."""
 
-    def __init__(self, path: Path, stream: str | None = None):
+    def __init__(self, path: Path, stream: str | None = None, unit: Unit | None = None):
         if stream is not None:
             raise EventFileError(path, f"holds one array only; leave out stream={stream}")
-        super().__init__(path)
+        super().__init__(path, unit=unit)
 
     def places(self) -> Mapping[str, Place]:
         """See `ArraySource.places`."""
@@ -33,4 +33,5 @@ NPY = EventFormat(
     recognise=lambda opening: opening.head.startswith(MAGIC),
     open=NpySource,
     source="numpy.org, numpy.lib.format",
+    takes_unit=True,
 )

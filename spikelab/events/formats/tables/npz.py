@@ -23,6 +23,7 @@ _SUFFIX = ".npy"
 class NpzSource(ArraySource):
     """An NPZ file."""
 
+    stays_open = True
     _archive: zipfile.ZipFile | None = None
 
     def places(self) -> Mapping[str, Place]:
@@ -59,13 +60,27 @@ class NpzSource(ArraySource):
 
 
 def _is_npz(opening: Opening) -> bool:
+    names = _files(opening)
+    # arrays in the folders of an archive with other files are part of a data set that is still packed
+    return any(name.endswith(_SUFFIX) and "/" not in name for name in names) or (
+        bool(names) and all(name.endswith(_SUFFIX) for name in names)
+    )
+
+
+def _files(opening: Opening) -> list[str]:
+    """Names of the files in an archive; none of anything else."""
     if not opening.head.startswith(_ZIP):
-        return False
+        return []
     try:
         with zipfile.ZipFile(opening.path) as archive:
-            return any(name.endswith(_SUFFIX) for name in archive.namelist())
+            return [name for name in archive.namelist() if not name.endswith("/")]
     except FAULTS:
-        return False
+        return []
+
+
+def _packed_folder(opening: Opening) -> str | None:
+    names = _files(opening)
+    return f"it is a ZIP archive of {len(names)} files, such as {names[0]}; unpack it" if names else None
 
 
 def write(path: Path, chunks: Iterator[EventArray], width: int, height: int) -> None:
@@ -80,4 +95,6 @@ NPZ = EventFormat(
     open=NpzSource,
     source="numpy.org, numpy.savez; EventArray.to_npz",
     write=write,
+    takes_unit=True,
+    complaint=_packed_folder,
 )

@@ -16,9 +16,10 @@ import numpy as np
 
 from spikelab.events.files import source
 from spikelab.events.files.errors import Damage, EventFileError
-from spikelab.events.files.source import HEAD, Columns, EventFormat, EventSource, Opening
-from spikelab.events.formats.column_names import POWERS
+from spikelab.events.files.source import HEAD, Columns, EventFormat, EventSource, Opening, Unit
+from spikelab.events.formats.column_names import GUESSES, POWERS
 from spikelab.events.formats.tables import text_lines
+from spikelab.events.formats.tables.text_faults import first_fault
 from spikelab.events.formats.tables.text_layout import REMEDY, Layout, Unclear, find_layout, is_packed, unpacked_head
 
 _BYTES = 16
@@ -32,10 +33,10 @@ class TextSource(EventSource):
     """A text file of events.
 
     Raises:
-        EventFileError: if it holds none, or leaves open what the columns are.
+        EventFileError: if it holds none, leaves open what the columns are, or names another unit than is given.
     """
 
-    def __init__(self, path: Path, stream: str | None = None):
+    def __init__(self, path: Path, stream: str | None = None, unit: Unit | None = None):
         if stream is not None:
             raise EventFileError(path, f"holds one camera only; leave out stream={stream}")
         head = Opening(path).head
@@ -43,11 +44,15 @@ class TextSource(EventSource):
             raise EventFileError(path, "is empty")
         self.path, self._packed = path, is_packed(head)
         try:
-            layout = _layout(head)
+            layout = _layout(head, unit)
         except Unclear as error:
             raise EventFileError(path, str(error)) from None
         if layout is None:
-            raise EventFileError(path, f"holds no lines with t, x, y and p of events; if it does, {REMEDY}")
+            wrong = _complaint(Opening(path)) or "holds no lines with t, x, y and p of events"
+            raise EventFileError(path, f"{wrong}; if it does, {REMEDY}" if wrong.startswith("holds") else wrong)
+        if unit not in (None, layout.unit):
+            raise EventFileError(path, f"its first lines say that times are in {layout.unit}; leave out unit={unit}")
+        self.guess = GUESSES[layout.unit] if layout.guessed else None
         self._layout = layout
         if layout.size is not None:
             self.width, self.height = layout.size
@@ -122,10 +127,10 @@ class TextSource(EventSource):
                 skip = max(0, skip - len(piece))
 
 
-def _layout(head: bytes) -> Layout | None:
+def _layout(head: bytes, unit: Unit | None = None) -> Layout | None:
     text = unpacked_head(head)
     # the head is the whole file if it is shorter than what is looked at
-    return None if b"\0" in text else find_layout(text, whole=len(head) < HEAD and len(text) < HEAD)
+    return None if b"\0" in text else find_layout(text, len(head) < HEAD and len(text) < HEAD, unit)
 
 
 def _is_text(opening: Opening) -> bool:
@@ -133,6 +138,11 @@ def _is_text(opening: Opening) -> bool:
         return _layout(opening.head) is not None
     except Unclear:
         return True
+
+
+def _complaint(opening: Opening) -> str | None:
+    text = unpacked_head(opening.head)
+    return None if b"\0" in text else first_fault(text)
 
 
 TEXT = EventFormat(
@@ -143,4 +153,6 @@ TEXT = EventFormat(
     source="the Event-Camera Dataset, rpg.ifi.uzh.ch/davis_data.html; RPG E2VID; metavision_file_to_csv",
     open_ended=True,
     sure=False,
+    takes_unit=True,
+    complaint=_complaint,
 )

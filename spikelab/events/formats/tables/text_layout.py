@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 
-from spikelab.events.files.source import HEAD
+from spikelab.events.files.source import HEAD, Unit
 from spikelab.events.formats.column_names import fitting_orders, likely_unit, roles
 
 _GZIP = b"\x1f\x8b"
@@ -16,7 +16,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _COMMENTS = ("#", "%", "//")
 _COLUMNS = 12
 """A line of more words names no columns; t, x, y and p may all be among the words of a text."""
-_LINES = 2000
+LOOKED_AT = 2000
 """How many lines of events are looked at."""
 
 REMEDY = "say what the columns are in a first line such as '# t_us x y p' (units are s, ms, us, ns)"
@@ -36,6 +36,7 @@ class Layout:
         columns: how many each line has.
         places: column of t, x, y and p.
         unit: of time: s, ms, us or ns.
+        guessed: whether the unit is a guess.
         size: width and height in pixels, if the first line says.
     """
 
@@ -44,6 +45,7 @@ class Layout:
     columns: int
     places: dict[str, int]
     unit: str
+    guessed: bool
     size: tuple[int, int] | None
 
 
@@ -77,12 +79,13 @@ def unpacked_head(head: bytes) -> bytes:
     return found
 
 
-def find_layout(head: bytes, whole: bool) -> Layout | None:
+def find_layout(head: bytes, whole: bool, unit: Unit | None = None) -> Layout | None:
     """The layout by the first bytes of the text; None if these are no events.
 
     Args:
         head: the first bytes.
         whole: whether they are the whole text; otherwise the last line is not looked at.
+        unit: of time, where the first lines name none.
 
     Raises:
         Unclear: if they are lines of numbers, but nothing tells which column is what, or the unit of time.
@@ -95,11 +98,11 @@ def find_layout(head: bytes, whole: bool) -> Layout | None:
     size = None
     skipped = 0
     for line in lines:
-        comment = re.match(r"\s*(#|%|//)", line)
-        words = _words(line[comment.end() :] if comment else line)
+        comment = is_comment(line)
+        words = words_of(line[comment.end() :] if comment else line)
         if comment or not words:
             names = _named(words) or names
-        elif _numbers(words) is None:
+        elif numbers_of(words) is None:
             if (names := _named(words)) is None:
                 return None
         elif size is None and len(words) == 2:
@@ -110,18 +113,21 @@ def find_layout(head: bytes, whole: bool) -> Layout | None:
             break
         skipped += 1
         begin += len(line) + 1
-    rows = [words for line in lines[skipped : skipped + _LINES] if (words := _words(line))]
+    rows = [words for line in lines[skipped : skipped + LOOKED_AT] if (words := words_of(line))]
     if rows and names and names.columns != len(rows[0]):
         names = None  # a sentence, not the names of the columns
-    found = _places_and_unit(rows, names)
-    return None if found is None else Layout(begin, skipped, names.columns if names else 4, *found, size)
+    found = _places_and_unit(rows, names, unit)
+    guessed = unit is None and (names is None or names.unit is None)
+    return None if found is None else Layout(begin, skipped, names.columns if names else 4, *found, guessed, size)
 
 
-def _places_and_unit(rows: list[list[str]], names: _Names | None) -> tuple[dict[str, int], str] | None:
+def _places_and_unit(
+    rows: list[list[str]], names: _Names | None, given: Unit | None
+) -> tuple[dict[str, int], str] | None:
     columns = names.columns if names else 4
     numbers: list[list[float]] = []
     for words in rows:
-        found = _numbers(words)
+        found = numbers_of(words)
         if found is None or len(found) != columns:
             break  # told with its place when it is read
         numbers.append(found)
@@ -132,12 +138,16 @@ def _places_and_unit(rows: list[list[str]], names: _Names | None) -> tuple[dict[
     places = names.places if names else _places(table, pointed)
     if places is None or (names and names.unit):
         return None if places is None else (places, names.unit)  # type: ignore[union-attr,return-value]
+    if given is not None:
+        return places, given
     times = table[:, places["t"]]
     times = times[np.abs(times) < 2**62]  # the line of any other is told when it is read
     # numbers that are written whole are meant so; those with a point may be whole by chance
     unit = likely_unit(times if places["t"] in pointed else times.astype(np.int64))
     if unit is None:
-        raise Unclear(f"its times are whole numbers, but written with a point: {REMEDY}")
+        raise Unclear(
+            f"its times are whole numbers, but written with a point: give the unit (unit=s, ms, us or ns), or {REMEDY}"
+        )
     return places, unit
 
 
@@ -156,7 +166,12 @@ def _named(words: list[str]) -> _Names | None:
     return None if found is None else _Names(len(words), *found)
 
 
-def _words(line: str) -> list[str]:
+def is_comment(line: str) -> re.Match[str] | None:
+    """The mark at the beginning of a line that is no event; None if it has none."""
+    return re.match(r"\s*(#|%|//)", line)
+
+
+def words_of(line: str) -> list[str]:
     """Columns of a line; where commas or tabs part them, names may hold spaces."""
     line = line.strip()
     parts = (
@@ -165,7 +180,8 @@ def _words(line: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def _numbers(words: list[str]) -> list[float] | None:
+def numbers_of(words: list[str]) -> list[float] | None:
+    """The words as numbers; None if one is none."""
     try:
         return [float(word) for word in words]
     except ValueError:
