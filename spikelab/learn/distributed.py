@@ -1,6 +1,7 @@
 """Several processes that train one model, started by torchrun; one process is the same thing with one rank."""
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -130,4 +131,7 @@ def join_processes(device: str) -> Iterator[Processes]:
     try:
         yield Processes(torch.distributed.get_rank(), world_size, chosen)
     finally:
+        # gloo's threads need Python's lock to let go of the last sums, and whoever takes the group down waits for them
+        # while holding it: seen to last for ever (torch 2.13). So they get a moment first, in which it is free.
+        time.sleep(0.1)
         torch.distributed.destroy_process_group()

@@ -6,6 +6,7 @@ python data_parallel.py RANK FOLDER BACKEND
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -57,6 +58,8 @@ def main(rank: int, folder: Path, backend: str) -> None:
         from safetensors.torch import save_file
 
         save_file({name.removeprefix("module."): value for name, value in found.items()}, folder / "gradients")
+    # see spikelab/learn/distributed.py
+    time.sleep(0.1)
     torch.distributed.destroy_process_group()
 
 
