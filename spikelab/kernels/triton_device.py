@@ -1,8 +1,14 @@
-"""Whether Triton's kernels run on a device or in its interpreter."""
+"""Triton itself, for all modules that need it, and whether its kernels run on a device or in its interpreter."""
 
 from __future__ import annotations
 
-import triton
+try:
+    import triton
+    import triton.language as tl
+except ImportError as error:
+    raise ImportError(
+        "Triton's kernels need the package triton, which runs on Linux: pip install 'spikelab[cuda]'"
+    ) from error
 
 
 @triton.jit
@@ -13,4 +19,4 @@ def _probe() -> None:
 #: Whether kernels run in Triton's interpreter, on the CPU: TRITON_INTERPRET=1 was set before Triton was imported.
 INTERPRETED = not isinstance(_probe, triton.runtime.jit.JITFunction)
 
-__all__ = ["INTERPRETED"]
+__all__ = ["INTERPRETED", "tl", "triton"]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import sympy as sp
-import triton
-import triton.language as tl
 
 from spikelab.kernels.emit import Printer
+from spikelab.kernels.triton_device import tl, triton
 
 
 class UnknownFunction(NotImplementedError):
