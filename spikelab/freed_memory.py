@@ -1,9 +1,10 @@
 """Keeps the memory that a step frees for the next one, which will ask for the same again.
 
 The system's allocator gives large blocks back at once, and gets them again as fresh pages that the kernel must clear,
-one fault a page. A training step frees and asks for the same blocks each time: that is a sixth of a step of HALSIE and
-more of larger ones (benchmarks/results/freed_memory.md). PyTorch's guides advise another allocator for it, such as
-jemalloc, which must be loaded before Python starts; two settings of the GNU C library do the same from inside.
+one fault a page. A training step frees and asks for the same blocks each time: with activations of more than 32 MiB
+that is a third of a step (HALSIE with batches of 24: benchmarks/results/freed_memory.md); smaller ones are kept anyway
+(`spikelab.kernels.buffers`). PyTorch's guides advise another allocator for it, such as jemalloc, which must be loaded
+before Python starts; two settings of the GNU C library do the same from inside.
 """
 
 from __future__ import annotations
