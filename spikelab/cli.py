@@ -44,6 +44,7 @@ class Command:
         writes_json: Whether `run` writes the `--json` file itself, in a form of its own.
         bare: The option that a first word without `--` stands for, where there is one.
         bare_is: What that word is called in the usage; the option's name where this is empty.
+        trains: Whether it takes the same memory again and again, so that freed memory is worth keeping.
     """
 
     settings: type
@@ -52,6 +53,7 @@ class Command:
     writes_json: bool = False
     bare: str = ""
     bare_is: str = ""
+    trains: bool = False
 
     @property
     def summary(self) -> str:
@@ -60,7 +62,9 @@ class Command:
 
 
 COMMANDS = {
-    "train": Command(settings.Train, "spikelab.report.curves:train_and_draw", "spikelab.report.text:training"),
+    "train": Command(
+        settings.Train, "spikelab.report.curves:train_and_draw", "spikelab.report.text:training", trains=True
+    ),
     "eval": Command(settings.Evaluate, "spikelab.learn.evaluate:evaluate_run", "spikelab.report.text:evaluation"),
     "predict": Command(settings.Predict, "spikelab.report.predict:predict", "spikelab.report.predict:predicted"),
     "export": Command(
@@ -73,16 +77,26 @@ COMMANDS = {
         settings_hardware.Map, "spikelab.report.hardware_map:map_network", "spikelab.report.hardware_text:mapped"
     ),
     "quantise": Command(
-        settings_hardware.QuantiseRun, "spikelab.report.quantise:quantise", "spikelab.report.hardware_text:quantised"
+        settings_hardware.QuantiseRun,
+        "spikelab.report.quantise:quantise",
+        "spikelab.report.hardware_text:quantised",
+        trains=True,
     ),
     "simulate": Command(
         settings_simulation.Simulate, "spikelab.report.simulate:simulate", "spikelab.report.simulate:simulated"
     ),
     "continual": Command(
-        settings_continual.Continual, "spikelab.report.continual:continual", "spikelab.report.continual:learned"
+        settings_continual.Continual,
+        "spikelab.report.continual:continual",
+        "spikelab.report.continual:learned",
+        trains=True,
     ),
-    "erase": Command(settings_continual.Erase, "spikelab.report.erase:erase", "spikelab.report.erase:erased"),
-    "learn": Command(settings_learning.Learn, "spikelab.report.learn:learn", "spikelab.report.learn:learned"),
+    "erase": Command(
+        settings_continual.Erase, "spikelab.report.erase:erase", "spikelab.report.erase:erased", trains=True
+    ),
+    "learn": Command(
+        settings_learning.Learn, "spikelab.report.learn:learn", "spikelab.report.learn:learned", trains=True
+    ),
     "whatwhen": Command(
         settings_simulation.WhatWhen, "spikelab.report.what_and_when:whatwhen", "spikelab.report.what_and_when:shown"
     ),
@@ -108,7 +122,9 @@ COMMANDS = {
         "spikelab.report.transcode:transcode_files",
         "spikelab.report.transcode:transcoded",
     ),
-    "compare": Command(settings.Compare, "spikelab.report.compare:compare", "spikelab.report.text:comparison"),
+    "compare": Command(
+        settings.Compare, "spikelab.report.compare:compare", "spikelab.report.text:comparison", trains=True
+    ),
     "info": Command(settings.Info, "spikelab.report.info:info", "spikelab.report.text:info"),
     "bench video": Command(
         settings_video.BenchVideo, "spikelab.report.bench_video:bench_video", "spikelab.report.bench_video:measured"
@@ -126,9 +142,6 @@ COMMANDS = {
         )
     },
 }
-
-#: Commands that take the same memory again and again.
-TRAINING = ("train", "compare", "learn", "continual", "erase", "quantise")
 
 HELP = """\
 Train, evaluate and export spiking neural networks.
@@ -187,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _check_writable(options.json)
         logging.basicConfig(format="%(message)s", stream=sys.stderr)
         logging.getLogger("spikelab").setLevel(logging.INFO)  # ours; other libraries only warn
-        if arguments is None and name in TRAINING:
+        if arguments is None and command.trains:
             # this process is ours; one that calls us from Python may want its memory back
             keep_freed_memory()
         with _warnings_in_one_line(name):

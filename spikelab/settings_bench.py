@@ -36,27 +36,31 @@ class BenchTrain:
 class _Part:
     rounds: int = 9
     """How often everyone has a turn."""
-    install: bool = False
-    """Make missing environments of other programs first (downloads)."""
     json: str | None = None
-    """Write the report to this file, and its tables beside it as Markdown."""
+    """Write the report to this file; tables, where there are any, go beside it as Markdown."""
 
     def __post_init__(self) -> None:
         _require(self.rounds >= 1, "rounds", self.rounds, "must be at least 1")
 
 
 @dataclass(frozen=True)
-class BenchSimulation(_Part):
+class _BesideOthers(_Part):
+    install: bool = False
+    """Make missing environments of other programs first (downloads)."""
+
+
+@dataclass(frozen=True)
+class BenchSimulation(_BesideOthers):
     """Measure recurrent networks beside NEST, Brian2 and GeNN; needs a checkout, see benchmarks/."""
 
 
 @dataclass(frozen=True)
-class BenchEvents(_Part):
+class BenchEvents(_BesideOthers):
     """Measure event representations and readers beside tonic; needs a checkout, see benchmarks/."""
 
 
 @dataclass(frozen=True)
-class BenchHardware(_Part):
+class BenchHardware(_BesideOthers):
     """Measure the integer simulator beside Lava (Python 3.10); needs a checkout, see benchmarks/."""
 
 

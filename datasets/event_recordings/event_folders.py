@@ -20,7 +20,7 @@ from spikelab.datasets.event_recordings.recording_splits import check_share, tak
 from spikelab.datasets.event_recordings.samples import EventRecordings, Slicing, Values
 from spikelab.datasets.faulty_recordings import tell
 from spikelab.events import EventArray
-from spikelab.events.files import EventFileError, open_events, recognise
+from spikelab.events.files import EventFileError, UnknownFormatError, open_events, recognise
 
 _NAME = "event_folders"
 _Labelled = Sequence[tuple[Path, int]]
@@ -220,7 +220,7 @@ def _size_of(path: Path, format: str | None, length: int, changed: int) -> tuple
     except EventFileError as error:
         if is_archive(path):
             raise EventFileError(path, "is packed; unpack it, and take the archive away") from None
-        if "is no event file of a known format" in str(error):
+        if isinstance(error, UnknownFormatError):
             deeper = ", and recordings lie in the folder of their class itself" if path.is_dir() else ""
             raise EventFileError(
                 path,

@@ -2,18 +2,19 @@
 
 import importlib
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import spikelab
 from spikelab.settings_bench import BenchEvents, BenchHardware, BenchProducts, BenchSimulation, BenchTrain
 
-#: Settings -> the script of the checkout that measures it, and the options that it takes from them.
-PARTS: dict[type, tuple[str, tuple[str, ...]]] = {
-    BenchSimulation: ("benchmarks.simulation.speed", ("rounds", "install", "json")),
-    BenchEvents: ("benchmarks.events", ("rounds", "install", "json")),
-    BenchHardware: ("benchmarks.integer_speed", ("rounds", "install", "json")),
-    BenchProducts: ("benchmarks.sparse_products", ("rounds", "json")),
+#: Settings -> the script of the checkout that measures it. Their fields are its options.
+PARTS: dict[type, str] = {
+    BenchSimulation: "benchmarks.simulation.speed",
+    BenchEvents: "benchmarks.events",
+    BenchHardware: "benchmarks.integer_speed",
+    BenchProducts: "benchmarks.sparse_products",
 }
 
 
@@ -26,9 +27,9 @@ def bench_part(settings: Any) -> dict[str, Any]:
     Raises:
         RuntimeError: If this is not a checkout, or the script failed.
     """
-    name, taken = PARTS[type(settings)]
+    name = PARTS[type(settings)]
     words = []
-    for option in taken:
+    for option in (field.name for field in fields(settings)):
         value = getattr(settings, option)
         if value is not None and value is not False:
             words += [f"--{option}"] if value is True else [f"--{option}", str(value)]

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from spikelab import registry
 from spikelab.datasets.event_recordings.samples import EventRecordings
 from spikelab.datasets.faulty_recordings import EmptySplitError, faulty_left_out
-from spikelab.events.files import EventFileError, open_events
+from spikelab.events.files import EventFileError, UnknownFormatError, open_events
 from spikelab.learn.build import build_dataset
 from spikelab.report.folder_mistakes import above, archives, below, damaged_archives, unfinished, without
 from spikelab.settings import DataCheck
@@ -158,9 +158,10 @@ def _recordings(place: Path, failed: dict[str, str]) -> dict[str, Any]:
         try:
             with open_events(path) as file:
                 count = sum(len(chunk) for chunk in file)
+        except UnknownFormatError:
+            continue  # other files may lie among recordings: a description, labels
         except (EventFileError, OSError, ImportError) as error:
-            # other files may lie among recordings: a description, labels; and an archive with arrays is no recording
-            if "is no event file of a known format" not in str(error) and path.suffix.lower() != ".zip":
+            if path.suffix.lower() != ".zip":  # an archive with arrays is no recording
                 failed[str(path)] = str(error)
             continue
         formats[file.format] += 1

@@ -156,3 +156,15 @@ def test_a_registered_name_without_its_option(capsys, tmp_path):
     options = ["--options.train=60", "--splits=train"]
     assert main(["data", "check", "drawn_digits", *options]) == 0
     assert "drawn_digits" in capsys.readouterr().out
+
+
+def test_a_recording_with_a_bad_line_is_told_and_a_description_is_not(tmp_path, capsys):
+    lines = [f"{k / 1000:.6f} {k % 9} {k % 5} {k % 2}\n" for k in range(400)]
+    (tmp_path / "good.txt").write_text("".join(lines))
+    (tmp_path / "turned.txt").write_text("".join(reversed(lines)))
+    (tmp_path / "notes.txt").write_text("recorded on a sunny day\n")
+    assert main(["data", "check", str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert "recordings: 1 of text" in told
+    assert "turned.txt" in told
+    assert "notes.txt" not in told

@@ -30,6 +30,10 @@ class EventFileError(ValueError):
         return type(self)(self.path, for_commands(self.problem), self.offset)
 
 
+class UnknownFormatError(EventFileError):
+    """A file, or a folder, that is none of the known formats."""
+
+
 class EventFileWarning(UserWarning):
     """What was mended, left out or doubtful while an event file was read.
 

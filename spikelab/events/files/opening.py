@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from spikelab import registry
 from spikelab.events.array import EventArray
-from spikelab.events.files.errors import EventFileError
+from spikelab.events.files.errors import EventFileError, UnknownFormatError
 from spikelab.events.files.event_file import EventFile
 from spikelab.events.files.source import EventFormat, EventSource, Opening, Unit
 
@@ -83,7 +83,7 @@ def recognise(path: str | Path) -> str:
         raise EventFileError(path, "is empty")
     unknown = "is no event file of a known format"
     if opening.path.is_dir():
-        raise EventFileError(
+        raise UnknownFormatError(
             path,
             f"is a folder, and {unknown} (only bags of ROS 2 are folders); name a file in it, or look through all of "
             "it: `spikelab data check FOLDER`",
@@ -92,4 +92,4 @@ def recognise(path: str | Path) -> str:
         if each.complaint is not None and (complaint := each.complaint(opening)):
             raise EventFileError(path, f"{unknown}: {complaint}")
     known = ", ".join(f"{name} ({formats[name].title})" for name in names)
-    raise EventFileError(path, f"{unknown}. If it is of one of these, name it with format=NAME: {known}")
+    raise UnknownFormatError(path, f"{unknown}. If it is of one of these, name it with format=NAME: {known}")
