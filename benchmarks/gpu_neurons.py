@@ -126,7 +126,7 @@ def check_device() -> str:
     """
     if not torch.cuda.is_available():
         raise NoDevice(f"this measures a CUDA device, and torch {torch.__version__} finds none")
-    from spikelab.kernels.triton_device import INTERPRETED
+    from spikelab.kernels.triton.device import INTERPRETED
 
     if INTERPRETED:
         raise NoDevice("TRITON_INTERPRET is set: kernels would run in Triton's interpreter; unset it")

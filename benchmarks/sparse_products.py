@@ -1,11 +1,12 @@
 """Dense against sparse products of our own, by size and density: forward, and the gradients of weights and input.
 
     python -m benchmarks.sparse_products --json benchmarks/results/sparse_products.json
+    python -m benchmarks.sparse_products --device cuda --json benchmarks/results/sparse_products_gpu.json
 
-Both are called in turns, through the functions that layers call, with the choice forced; CPU time of one thread, the
-median of the ratios. "auto" says what ``products="auto"`` takes, so that a wrong choice is seen. The gradient of the
-input is that of a layer after neurons with a triangular surrogate, wanted for as many elements as there are spikes;
-finding out for which comes on top (one pass over the neurons).
+Both are called in turns, through the functions that layers call, with the choice forced; CPU time of one thread, or on
+a GPU the time until the device is done; the median of the ratios. "auto" says what ``products="auto"`` takes, so that
+a wrong choice is seen. The gradient of the input is that of a layer after neurons with a triangular surrogate, wanted
+for as many elements as there are spikes; finding out for which comes on top (one pass over the neurons).
 """
 
 from __future__ import annotations
@@ -25,10 +26,9 @@ from torch.nn.grad import conv2d_input
 
 from benchmarks import machine
 from spikelab.kernels.sparse import choice
-from spikelab.kernels.sparse.convolution import Window
-from spikelab.kernels.sparse.input_gradient import convolution_input_gradient, linear_input_gradient
+from spikelab.kernels.sparse.devices import products_of
 from spikelab.kernels.sparse.product import convolution, linear
-from spikelab.kernels.sparse.spike_list import list_spikes
+from spikelab.kernels.sparse.window import Window
 
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 #: Rows, inputs, outputs.
@@ -37,23 +37,30 @@ LINEAR = ((1600, 512, 512), (1600, 2048, 2048))
 CONVOLUTIONS = ((320, 2, 34, 16, 5, 0), (320, 16, 15, 32, 3, 0), (64, 32, 32, 64, 3, 1), (16, 64, 64, 64, 3, 1))
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """CPU time of a call."""
-    start = time.process_time()
+def seconds(run: Callable[[], object], device: str) -> float:
+    """CPU time of a call, or time until the device is done with it."""
+    if device == "cpu":
+        start = time.process_time()
+        run()
+        return time.process_time() - start
+    torch.cuda.synchronize()
+    start = time.perf_counter()
     run()
-    return time.process_time() - start
+    torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
 def ratios(product: Callable[[str], Tensor], weight: Tensor, rounds: int) -> dict[str, float]:
     """Milliseconds of the sparse path, and how many times longer the dense one takes."""
+    device = weight.device.type
     grad = torch.randn_like(product("dense"))
     found: dict[str, list[float]] = {"forward": [], "gradient": [], "dense_forward": [], "dense_gradient": []}
     for number in range(rounds + 1):
         taken = {}
         for path, name in (("sparse", ""), ("dense", "dense_")):
             kept: list[Tensor] = []
-            taken[name + "forward"] = seconds(lambda path=path, kept=kept: kept.append(product(path)))
-            taken[name + "gradient"] = seconds(lambda kept=kept: torch.autograd.grad(kept[0], weight, grad))
+            taken[name + "forward"] = seconds(lambda path=path, kept=kept: kept.append(product(path)), device)
+            taken[name + "gradient"] = seconds(lambda kept=kept: torch.autograd.grad(kept[0], weight, grad), device)
         if number:  # the first loads what is compiled
             for name, value in taken.items():
                 found[name].append(value)
@@ -64,9 +71,11 @@ def ratios(product: Callable[[str], Tensor], weight: Tensor, rounds: int) -> dic
     }
 
 
-def input_ratios(everywhere: Callable[[], Tensor], wanted: Callable[[], Tensor], rounds: int) -> dict[str, float]:
+def input_ratios(
+    everywhere: Callable[[], Tensor], wanted: Callable[[], Tensor], rounds: int, device: str
+) -> dict[str, float]:
     """The same of the gradient of the input, where it is wanted against everywhere."""
-    pairs = [(seconds(wanted), seconds(everywhere)) for _ in range(rounds + 1)][1:]
+    pairs = [(seconds(wanted, device), seconds(everywhere, device)) for _ in range(rounds + 1)][1:]
     return {
         "input": median(pair[0] for pair in pairs) * 1e3,
         "dense_input": median(pair[1] for pair in pairs) * 1e3,
@@ -78,10 +87,16 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--json", type=Path, help="where the figures go, with a table beside them")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    device = chosen.device
+    products = products_of(device)
+    if products is None or (device == "cuda" and not torch.cuda.is_available()):
+        say("no CUDA device, or no Triton for it: nothing was measured")
+        return 2
     lines = [
         "| layer | density | forward, ms | dense / sparse | gradient of the weights, ms | dense / sparse | auto "
         "| gradient of the input, ms | dense / sparse | auto |",
@@ -94,7 +109,7 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
         everywhere: Callable[[], Tensor], wanted: Callable[[], Tensor], input_costs: Any,
     ) -> None:  # fmt: skip
         row = {"layer": name, "density": density, **ratios(product, weight, chosen.rounds)}
-        row |= input_ratios(everywhere, wanted, chosen.rounds)
+        row |= input_ratios(everywhere, wanted, chosen.rounds, device)
         row["auto"] = "sparse" if choice.is_worth(*costs) else "dense"
         row["input_auto"] = "where wanted" if choice.is_worth(*input_costs) else "everywhere"
         rows.append(row)
@@ -105,42 +120,43 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
         say(lines[-1])
 
     for count, inputs, outputs in LINEAR:
-        weight = torch.randn(outputs, inputs, requires_grad=True)
+        weight = torch.randn(outputs, inputs, device=device, requires_grad=True)
         for density in DENSITIES:
-            x = (torch.rand(count, inputs) < density).float()
-            grad, plain, places = torch.randn(count, outputs), weight.detach(), list_spikes(x)
+            x = (torch.rand(count, inputs, device=device) < density).float()
+            grad, plain, places = torch.randn(count, outputs, device=device), weight.detach(), products.list_spikes(x)
             measure(
                 f"linear {inputs} to {outputs}, {count} rows", density, weight,
                 lambda path, x=x, weight=weight: linear(x, weight, None, path),
-                choice.linear_cost(count, inputs, outputs, float(x.sum())),
+                products.linear_cost(count, inputs, outputs, float(x.sum()), x.dtype),
                 lambda grad=grad, plain=plain: grad @ plain,
-                lambda grad=grad, plain=plain, places=places: linear_input_gradient(places, plain, grad),
-                choice.linear_input_cost(count, inputs, outputs, float(x.sum())),
+                lambda grad=grad, plain=plain, places=places: products.linear_input_gradient(places, plain, grad),
+                products.linear_input_cost(count, inputs, outputs, float(x.sum()), x.dtype),
             )  # fmt: skip
     for count, channels, side, outputs, kernel, padding in CONVOLUTIONS:
-        weight = torch.randn(outputs, channels, kernel, kernel, requires_grad=True)
+        weight = torch.randn(outputs, channels, kernel, kernel, device=device, requires_grad=True)
         window = Window(channels, side, side, outputs, (kernel, kernel), (1, 1), (padding, padding))
         for density in DENSITIES:
-            x = (torch.rand(count, channels, side, side) < density).float()
-            grad, plain = torch.randn(count, outputs, *window.out_size), weight.detach()
-            places = list_spikes(x)
+            x = (torch.rand(count, channels, side, side, device=device) < density).float()
+            grad, plain = torch.randn(count, outputs, *window.out_size, device=device), weight.detach()
+            places = products.list_spikes(x)
             measure(
                 f"convolution {channels} to {outputs}, {kernel} x {kernel}, {count} pictures of {side} x {side}",
                 density, weight,
                 lambda path, x=x, weight=weight, p=padding: convolution(x, weight, None, (1, 1), (p, p), path),
-                choice.convolution_cost(count, window, float(x.sum())),
+                products.convolution_cost(count, window, float(x.sum()), x.dtype),
                 lambda grad=grad, plain=plain, shape=x.shape, p=padding: conv2d_input(shape, plain, grad, 1, p),
-                lambda grad=grad, plain=plain, window=window, places=places: convolution_input_gradient(
+                lambda grad=grad, plain=plain, window=window, places=places: products.convolution_input_gradient(
                     places, window, plain, grad
                 ),
-                choice.convolution_input_cost(count, window, float(x.sum())),
+                products.convolution_input_cost(count, window, float(x.sum()), x.dtype),
             )  # fmt: skip
     if chosen.json:
         report = {"machine": machine.describe(), "rounds": chosen.rounds, "rows": rows}
         chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+        where = f"one thread of {report['machine']['cpu']}" if device == "cpu" else torch.cuda.get_device_name()
         head = (
-            f"Sparse products against dense ones of the same layer, float32, spikes of 1, one thread of "
-            f"{report['machine']['cpu']}, torch {torch.__version__}; CPU time, medians of {chosen.rounds} rounds."
+            f"Sparse products against dense ones of the same layer, float32, spikes of 1, {where}, torch "
+            f"{torch.__version__}; {'CPU ' * (device == 'cpu')}time, medians of {chosen.rounds} rounds."
         )
         chosen.json.with_suffix(".md").write_text("\n".join([head, "", *lines, ""]))
     return 0

@@ -19,6 +19,12 @@ from spikelab.events.files import EventFileError, open_events
 
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)  # of an archive that is damaged
 _BLOCK = 1 << 20
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a packed folder, by its name; of these, `find_recordings` looks into zip archives alone."""
+    return path.name.lower().endswith(_ARCHIVES)
 
 
 @dataclasses.dataclass(frozen=True)

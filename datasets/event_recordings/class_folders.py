@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from spikelab.datasets.recording_files import missing
+from spikelab.datasets.recording_files import is_archive, missing
 
 SPLIT_NAMES: Mapping[str, str] = {
     "train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
@@ -14,7 +14,6 @@ SPLIT_NAMES: Mapping[str, str] = {
 }  # fmt: skip
 """Name of a folder, in lower case -> the split that it holds."""
 
-_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 _SOURCE = (
     "event_folders is recordings of your own: FOLDER/train/CLASS/recording (and validation, test in the same way), or "
     "FOLDER/CLASS/recording"
@@ -74,16 +73,11 @@ def find_class_folders(root: Path, pattern: str) -> ClassFolders:
             what = f"has folders of splits ({', '.join(each.name for each in named.values())}) and none named train"
         elif pattern != "*":
             what += f" whose name fits pattern={pattern}"
-        packed = [path.name for path in _entries(root) if path.name.lower().endswith(_ARCHIVES)]
+        packed = [path.name for path in _entries(root) if is_archive(path)]
         what += f"; unpack {', '.join(packed)}" if packed else ""
         raise FileNotFoundError(missing("event_folders", root, what, _SOURCE))
     unread = tuple(folder.name for folder in folders if named and folder not in named.values())
     return ClassFolders(names, splits, unread)
-
-
-def is_archive(path: Path) -> bool:
-    """Whether a file must be unpacked, by its name."""
-    return path.name.lower().endswith(_ARCHIVES)
 
 
 def _folders(place: Path) -> list[Path]:

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from spikelab.datasets.cache import published_folder
-from spikelab.datasets.event_recordings.class_folders import find_class_folders, is_archive
+from spikelab.datasets.event_recordings.class_folders import find_class_folders
 from spikelab.datasets.event_recordings.recording_splits import check_share, taken_out
 from spikelab.datasets.event_recordings.samples import EventRecordings, Slicing, Values
 from spikelab.datasets.faulty_recordings import tell
+from spikelab.datasets.recording_files import is_archive
 from spikelab.events import EventArray
 from spikelab.events.files import EventFileError, UnknownFormatError, open_events, recognise
 

@@ -17,11 +17,10 @@ from spikelab.datasets.cache import RawSample
 from spikelab.datasets.segmentation.augmentation import Augmentation
 from spikelab.datasets.segmentation.labelled_recording import EventWindow, LabelledRecording
 from spikelab.datasets.segmentation.samples import SegmentationDataset
+from spikelab.events.check import lost_polarity
 
 _NEAR = 1_000_000
 """Microseconds before a label in which an event camera that is on has seen something."""
-_MANY = 1000
-"""Events, which are never all of one polarity."""
 
 
 class RecordedSegmentation(SegmentationDataset):
@@ -183,10 +182,10 @@ class RecordedSegmentation(SegmentationDataset):
                 f"{_NEAR / 1e6:g} s older than these, {old[0][1] / 1e6:.4g} s at label {old[0][0]}; labels and events "
                 "are on different clocks, or events are missing"
             )
-        if sum(counts) >= _MANY and bright in (0, sum(counts)):
+        if which := lost_polarity(sum(counts) - bright, bright):
             found.append(
                 f"{recording.folder}: all {sum(counts)} events that belong to labels of {recording.name} are "
-                f"{'ON' if bright else 'OFF'}; their polarity was lost: get the events again"
+                f"{which}; their polarity was lost: get the events again"
             )
         if lacking:
             found.append(

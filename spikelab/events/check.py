@@ -12,6 +12,9 @@ MAX_SIDE = 2**16
 COLUMNS: dict[str, Any] = {"x": np.uint16, "y": np.uint16, "t": np.int64, "p": np.uint8}
 """The columns of an event array and their types."""
 
+_ENOUGH_FOR_BOTH = 1000
+"""Events of a camera that are never all of one polarity."""
+
 _FLOAT_REMEDY = {
     "x": "round rectified coordinates and drop those outside the frame: np.rint(x).astype(np.int64)",
     "y": "round rectified coordinates and drop those outside the frame: np.rint(y).astype(np.int64)",
@@ -54,6 +57,18 @@ def check_columns(
     if ordered:
         _check_order(times)
     return (columns["x"], columns["y"], times, columns["p"]), width, height
+
+
+def lost_polarity(off: float, on: float) -> str | None:
+    """Return "OFF" or "ON" if so many events are all of it, which a camera would not send; None if nothing is wrong.
+
+    Args:
+        off: Number of events of falling brightness.
+        on: Number of events of rising brightness.
+    """
+    if off + on < _ENOUGH_FOR_BOTH or min(off, on):
+        return None
+    return "ON" if on else "OFF"
 
 
 def microseconds(name: str, value: Any) -> int:

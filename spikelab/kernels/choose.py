@@ -64,7 +64,7 @@ def _require_triton(device: torch.device) -> None:
         raise ImportError("back end 'triton' needs the package triton: pip install 'spikelab[cuda]'")
     if device.type == "cuda" or torch.compiler.is_compiling():
         return
-    from spikelab.kernels.triton_device import INTERPRETED
+    from spikelab.kernels.triton.device import INTERPRETED
 
     if device.type != "cpu" or not INTERPRETED:
         raise ValueError(

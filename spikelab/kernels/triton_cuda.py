@@ -1,7 +1,7 @@
 """Fused multi-step kernels for CUDA devices, generated from a neuron's step: all of time in one launch.
 
 Input and output are float32, float16, bfloat16 or float64; states are float32, or float64 with a float64 input. Arrays
-are read and written where they lie (see ``triton_layout``). In inference nothing but the results is written. A length
+are read and written where they lie (see ``triton.layout``). In inference nothing but the results is written. A length
 in time is an argument of the kernel, never a reason to compile another.
 """
 
@@ -17,10 +17,10 @@ from torch import Tensor
 from spikelab.kernels.generated import load_generated
 from spikelab.kernels.keep import Keep
 from spikelab.kernels.kept import least_kept, linear_between_spikes
-from spikelab.kernels.triton_arrays import steps_written_out
-from spikelab.kernels.triton_launch import Launcher
-from spikelab.kernels.triton_layout import Layout, arrange
-from spikelab.kernels.triton_source import Source
+from spikelab.kernels.triton.arrays import steps_written_out
+from spikelab.kernels.triton.launch import Launcher
+from spikelab.kernels.triton.layout import Layout, arrange
+from spikelab.kernels.triton.source import Source
 from spikelab.neurons.step import Step, StepOptions, build_step
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)

@@ -1,7 +1,7 @@
 """Connections between neurons, over sequences [T, B, ...].
 
 The stateless ones are torch's own modules with time folded into the batch: one large product instead of T small ones.
-Dense layers and convolutions add only what spikes reach where that is faster on the CPU (`spikelab.kernels.sparse`).
+Dense layers and convolutions add only what spikes reach where that promises to be faster (`spikelab.kernels.sparse`).
 """
 
 from __future__ import annotations

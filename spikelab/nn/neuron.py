@@ -290,15 +290,17 @@ class Neuron(Stateful):
         else:
             values = remembered.seen_state(like) if backend == "triton" else remembered.fresh_state(like)
         outputs, final = run_neuron(step, x, values, packed, backend, self.recompute, self.kept_precision)
-        if step.surrogate.finite_support and backend == "numba" and outputs[0].requires_grad:
-            self._tell_support(outputs[0], x, values, packed)
+        # that needs the input once more, which must be kept for the backward pass anyway
+        keeps_input = backend == "numba" or (backend == "triton" and self.recompute)
+        if step.surrogate.finite_support and keeps_input and outputs[0].requires_grad:
+            self._tell_support(outputs[0], x, values, packed, backend)
         return outputs, final
 
-    def _tell_support(self, spikes: Tensor, x: Tensor, state: list[Tensor], packed: Packed) -> None:
+    def _tell_support(self, spikes: Tensor, x: Tensor, state: list[Tensor], packed: Packed, backend: str) -> None:
         """Lets the product that follows compute its input's gradient only where the surrogate passes it on."""
         if self.spec.spikes and not torch.compiler.is_compiling():
             start = tuple(s.detach() for s in state)
-            attach(spikes, Support(self.options, x.detach(), start, packed.detached(), spikes._version))
+            attach(spikes, Support(self.options, x.detach(), start, packed.detached(), backend, spikes._version))
 
     def _check_state(self, x: Tensor, state: NeuronState) -> list[Tensor]:
         if not isinstance(state, Mapping):

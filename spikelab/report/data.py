@@ -10,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from spikelab import registry
+from spikelab.events.check import lost_polarity
 from spikelab.learn.build import build_dataset
 from spikelab.report.alignment import alignment_picture
 from spikelab.report.data_folder import add_reason, check_folder
@@ -17,8 +18,6 @@ from spikelab.report.doubled_recordings import Source, doubled, sources
 from spikelab.report.remedies import as_typed
 from spikelab.settings import DataCheck, DataMake
 
-_MANY = 1000
-"""Events, which are never all of one polarity."""
 _SHOWN = 3
 """Absent classes that are told one by one."""
 
@@ -197,8 +196,7 @@ def _survey(dataset: Any, failed: dict[str, str]) -> dict[str, Any]:
             f"{len(empty)} of {len(dataset)} samples have no events in their window, the first is "
             f"{_named(dataset, empty[0])}"
         )
-    if polarities.sum() >= _MANY and not polarities.all():
-        which = "ON" if polarities[1] else "OFF"
+    if which := lost_polarity(*polarities.tolist()):
         problems.append(f"all events are {which}; their polarity was lost: get the recordings again")
     # pixels of a rare class are often not in a split; each class of recordings is in each split that is whole
     problems += told if labelled == "sample" else []

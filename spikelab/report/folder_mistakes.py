@@ -9,10 +9,12 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from spikelab.datasets.recording_files import is_archive
+
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".tmp", ".!qb")
 """Ends of names that browsers and other programs give to what they have not fetched whole."""
 
-_PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".gz", ".xz", ".zst")
+_COMPRESSED = (".gz", ".xz", ".zst")
 
 _MOST = 100
 """Folders that are looked into, one by one."""
@@ -37,8 +39,12 @@ def unfinished(place: Path) -> dict[str, str]:
 
 
 def archives(place: Path) -> list[str]:
-    """Names of the archives that lie in a folder and below it."""
-    return [str(path.relative_to(place)) for path in _walked(place) if path.name.lower().endswith(_PACKED)]
+    """Names of the archives and compressed files that lie in a folder and below it."""
+    return [
+        str(path.relative_to(place))
+        for path in _walked(place)
+        if is_archive(path) or path.name.lower().endswith(_COMPRESSED)
+    ]
 
 
 def damaged_archives(place: Path) -> dict[str, str]:

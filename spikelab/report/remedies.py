@@ -1,9 +1,8 @@
 """Remedies in the messages of readers, in the form in which one types them after `spikelab data check`."""
 
-import re
 from collections.abc import Collection
 
-_REMEDY = re.compile(r"\b(damaged|disorder|outside|resets|size|format|stream)=([\w,]+)")
+from spikelab.events.files import for_commands
 
 
 def as_typed(reason: str, options: Collection[str]) -> str:
@@ -15,11 +14,10 @@ def as_typed(reason: str, options: Collection[str]) -> str:
     """
     beyond = False
 
-    def typed(found: re.Match[str]) -> str:
+    def flag(name: str) -> str:
         nonlocal beyond
-        name, value = found.groups()
         beyond |= name not in options
-        return f"--options.{name} {value}" if name in options else f"--{name} {value}"
+        return f"--options.{name}" if name in options else f"--{name}"
 
-    told = _REMEDY.sub(typed, reason)
+    told = for_commands(reason, flag)
     return f"{told} (options of `spikelab data convert FILE NEW.h5`: mend the file with it)" if beyond else told

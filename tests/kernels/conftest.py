@@ -239,7 +239,7 @@ def device() -> torch.device:
     the process that was asked to run them; test_triton_interpreter.py runs them in one with TRITON_INTERPRET=1.
     """
     pytest.importorskip("triton", reason="Triton is not installed: pip install 'spikelab[cuda]'")
-    from spikelab.kernels.triton_device import INTERPRETED
+    from spikelab.kernels.triton.device import INTERPRETED
 
     if INTERPRETED:
         return torch.device("cpu")

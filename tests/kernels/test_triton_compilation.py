@@ -18,8 +18,8 @@ from triton.compiler import ASTSource  # noqa: E402
 from spikelab import registry  # noqa: E402
 from spikelab.kernels import triton_cuda  # noqa: E402
 from spikelab.kernels.keep import Keep  # noqa: E402
+from spikelab.kernels.triton.device import INTERPRETED  # noqa: E402
 from spikelab.kernels.triton_cuda import kernel, state_dtype  # noqa: E402
-from spikelab.kernels.triton_device import INTERPRETED  # noqa: E402
 from spikelab.neurons.step import StepOptions, build_step  # noqa: E402
 
 pytestmark = [

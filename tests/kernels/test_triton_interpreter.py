@@ -13,13 +13,13 @@ import pytest
 from _pytest.config import ExitCode
 
 HERE = Path(__file__).parent
-FILES = sorted(path for path in HERE.glob("test_*.py") if path != Path(__file__) and "mark.gpu" in path.read_text())
+FILES = sorted(path for path in HERE.rglob("test_*.py") if path != Path(__file__) and "mark.gpu" in path.read_text())
 #: What only a device has.
 NEEDS_DEVICE = "needs a CUDA device: the interpreter has no"
 
 
 def test_there_are_such_files():
-    assert {"test_contract.py", "test_triton_layouts.py"} <= {path.name for path in FILES}
+    assert {"test_contract.py", "test_triton_layouts.py", "test_triton_products.py"} <= {path.name for path in FILES}
 
 
 @pytest.mark.slow

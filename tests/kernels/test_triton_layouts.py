@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spikelab.kernels import choose, coefficients
-from spikelab.kernels.triton_layout import arrange, find_layout
+from spikelab.kernels.triton.layout import arrange, find_layout
 from spikelab.neurons.step import StepOptions, build_step
 
 OPTIONS = StepOptions("cuba_lif", method="exact", reset="value", record=("v",))
@@ -106,17 +106,17 @@ def test_a_far_neuron_is_counted_in_64_bits():
 
 @pytest.mark.gpu
 def test_neurons_counted_in_64_bits_are_the_same(contract, device, monkeypatch):
-    from spikelab.kernels import triton_layout
+    from spikelab.kernels.triton import layout
 
     x = sample(device)
     narrow = run(contract, x, torch.ones_like, "triton", True)
-    found = triton_layout.find_layout.__wrapped__
+    found = layout.find_layout.__wrapped__
 
     def wide(*arguments):
-        layout = found(*arguments)
-        object.__setattr__(layout, "wide", True)
-        return layout
+        made = found(*arguments)
+        object.__setattr__(made, "wide", True)
+        return made
 
-    monkeypatch.setattr(triton_layout, "find_layout", wide)
+    monkeypatch.setattr(layout, "find_layout", wide)
     for value, true in zip(run(contract, x, torch.ones_like, "triton", True), narrow, strict=True):
         assert torch.equal(value, true)

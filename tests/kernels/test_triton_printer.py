@@ -9,7 +9,7 @@ triton = pytest.importorskip("triton", reason="Triton is not installed: pip inst
 
 import triton.language as tl  # noqa: E402
 
-from spikelab.kernels.triton_printer import power  # noqa: E402
+from spikelab.kernels.triton.printer import power  # noqa: E402
 from spikelab.neurons.step import StepOptions  # noqa: E402
 
 pytestmark = pytest.mark.gpu

@@ -2,6 +2,7 @@
 
 from spikelab.events.files.errors import EventFileError as EventFileError
 from spikelab.events.files.errors import UnknownFormatError as UnknownFormatError
+from spikelab.events.files.errors import for_commands as for_commands
 from spikelab.events.files.event_file import EventFile as EventFile
 from spikelab.events.files.opening import open_events as open_events
 from spikelab.events.files.opening import read_events as read_events

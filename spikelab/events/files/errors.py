@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 _OPTION = re.compile(r"\b(format|stream|size|damaged|disorder|resets|outside|unit)=(?=([\w/])?)")
@@ -54,9 +55,14 @@ class EventFileWarning(UserWarning):
         return type(self)(self.path, for_commands(self.problem))
 
 
-def for_commands(problem: str) -> str:
-    """A message in which options have the form of the command line: ``--damaged keep`` for ``damaged=keep``."""
-    return _OPTION.sub(lambda match: f"--{match[1]}" + (" " if match[2] else ""), problem)
+def for_commands(problem: str, flag: Callable[[str], str] = "--{}".format) -> str:
+    """A message in which options have the form of a command line: ``--damaged keep`` for ``damaged=keep``.
+
+    Args:
+        problem: the message.
+        flag: option -> what a command calls it.
+    """
+    return _OPTION.sub(lambda match: flag(match[1]) + (" " if match[2] else ""), problem)
 
 
 class Damage(Exception):

@@ -13,99 +13,102 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
 from spikelab.kernels.sparse import choice
-from spikelab.kernels.sparse.convolution import Window, convolution_weight_gradient, spike_convolution
-from spikelab.kernels.sparse.input_gradient import convolution_input_gradient, linear_input_gradient
-from spikelab.kernels.sparse.linear import spike_product, weight_gradient
-from spikelab.kernels.sparse.spike_list import SpikeList, list_spikes
+from spikelab.kernels.sparse.devices import Products, Spikes, products_on
 from spikelab.kernels.sparse.support import Support, support_of
+from spikelab.kernels.sparse.window import Window
 
 
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, spikes: SpikeList, support: Support | None
-    ) -> Tensor:
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, spikes: Spikes, products: Products,
+        support: Support | None,
+    ) -> Tensor:  # fmt: skip
         # the spikes take a 32th of the memory of x, which may go
-        ctx.spikes, ctx.biased, ctx.support = spikes, bias is not None, support
+        ctx.spikes, ctx.products, ctx.biased, ctx.support = spikes, products, bias is not None, support
         ctx.save_for_backward(weight)
-        return spike_product(spikes, weight, bias).view(*x.shape[:-1], len(weight))
+        return products.spike_product(spikes, weight, bias).view(*x.shape[:-1], len(weight))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
         (weight,) = ctx.saved_tensors
         wanted_x, wanted_weight, wanted_bias = ctx.needs_input_grad[:3]
-        grad_x = None
+        products, grad_x = ctx.products, None
         if wanted_x:
             rows, (outputs, inputs) = grad.numel() // grad.shape[-1], weight.shape
             wanted = _wanted(
-                ctx.support, lambda count: choice.linear_input_cost(rows, inputs, outputs, count), rows * inputs
-            )
+                ctx.support, products, rows * inputs,
+                lambda count: products.linear_input_cost(rows, inputs, outputs, count, grad.dtype),
+            )  # fmt: skip
             if wanted is None:
                 grad_x = grad @ weight
             else:
-                grad_x = linear_input_gradient(wanted, weight, grad.reshape(rows, outputs))
+                grad_x = products.linear_input_gradient(wanted, weight, grad.reshape(rows, outputs))
                 grad_x = grad_x.view(*grad.shape[:-1], inputs)
         if not (wanted_weight or wanted_bias):
-            return grad_x, None, None, None, None
-        grad_weight, grad_bias = weight_gradient(ctx.spikes, grad.reshape(-1, grad.shape[-1]))
-        return grad_x, grad_weight, grad_bias if ctx.biased else None, None, None
+            return grad_x, None, None, None, None, None
+        grad_weight, grad_bias = products.weight_gradient(ctx.spikes, grad.reshape(-1, grad.shape[-1]))
+        return grad_x, grad_weight, grad_bias if ctx.biased else None, None, None, None
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, spikes: SpikeList, window: Window,
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, spikes: Spikes, products: Products, window: Window,
         support: Support | None,
     ) -> Tensor:  # fmt: skip
-        ctx.spikes, ctx.window, ctx.biased, ctx.support = spikes, window, bias is not None, support
+        ctx.spikes, ctx.products, ctx.window, ctx.biased = spikes, products, window, bias is not None
+        ctx.support = support
         ctx.save_for_backward(weight)
-        return spike_convolution(spikes, window, weight, bias)
+        return products.spike_convolution(spikes, window, weight, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
         (weight,) = ctx.saved_tensors
         wanted_x, wanted_weight, wanted_bias = ctx.needs_input_grad[:3]
-        window = ctx.window
-        grad_x = None
+        window, products, grad_x = ctx.window, ctx.products, None
         if wanted_x:
             shape = (len(grad), window.channels, window.height, window.width)
             wanted = _wanted(
-                ctx.support, lambda count: choice.convolution_input_cost(len(grad), window, count), math.prod(shape)
-            )
+                ctx.support, products, math.prod(shape),
+                lambda count: products.convolution_input_cost(len(grad), window, count, grad.dtype),
+            )  # fmt: skip
             if wanted is None:
                 grad_x = conv2d_input(shape, weight, grad, window.stride, window.padding)
             else:
-                grad_x = convolution_input_gradient(wanted, window, weight, grad)
+                grad_x = products.convolution_input_gradient(wanted, window, weight, grad)
         if not (wanted_weight or wanted_bias):
-            return grad_x, None, None, None, None, None
-        grad_weight, grad_bias = convolution_weight_gradient(ctx.spikes, window, grad)
-        return grad_x, grad_weight, grad_bias if ctx.biased else None, None, None, None
+            return grad_x, None, None, None, None, None, None
+        grad_weight, grad_bias = products.convolution_weight_gradient(ctx.spikes, window, grad)
+        return grad_x, grad_weight, grad_bias if ctx.biased else None, None, None, None, None
 
 
-def _wanted(support: Support | None, cost: Callable[[float], tuple[float, float]], elements: int) -> SpikeList | None:
+def _wanted(
+    support: Support | None, products: Products, elements: int, cost: Callable[[float], tuple[float, float]]
+) -> Spikes | None:
     """The elements of which the gradient matters, where computing those alone is estimated to be faster."""
     # it costs a pass over the neurons to know how many there are
-    if support is None or not choice.is_worth(cost(0.0)[0] + elements * choice.SUPPORT_FOUND, cost(0.0)[1]):
+    if support is None or not choice.is_worth(cost(0.0)[0] + elements * products.SUPPORT_FOUND, cost(0.0)[1]):
         return None
-    wanted = support.places()
+    wanted: Spikes = products.list_spikes(support.flags())
     return wanted if choice.is_worth(*cost(wanted.count)) else None
 
 
 def _list_if_worth(
-    x: Tensor, asked: str, cost: Callable[[float], tuple[float, float]], name: Callable[[], str]
-) -> SpikeList | None:
+    x: Tensor, asked: str, products: Products, cost: Callable[[float], tuple[float, float]], name: Callable[[], str]
+) -> Spikes | None:
     """The spikes of x [rows, ...] if the sparse path is taken, else None."""
     if asked == "auto":
         if not choice.is_worth(*cost(0.0)):
             return None  # too small, whatever the density
-        sampled = choice.sampled_density(x)
+        sampled = choice.sampled_density(x) if products.SAMPLED else 0.0
         # a sample is rough; what it promises is counted before it is believed
         if not choice.is_worth(*cost(0.7 * sampled * x.numel())):
             choice.tell(name(), sampled, False)
             return None
-    spikes = list_spikes(x)
+    spikes: Spikes = products.list_spikes(x)
     sparse = asked == "sparse" or choice.is_worth(*cost(spikes.count))
     choice.tell(name(), spikes.density, sparse)
     return spikes if sparse else None
@@ -121,17 +124,19 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, products: str = "auto
         products: "sparse", "dense", or "auto" for what is estimated to be faster at the density of x.
     """
     asked = choice.may_be_sparse(x, weight, products)
-    if asked == "dense":
+    sparse = None if asked == "dense" else products_on(x)
+    if sparse is None:
         return functional.linear(x, weight, bias)
     outputs, inputs = weight.shape
     rows = x.numel() // inputs
     spikes = _list_if_worth(
-        x.reshape(rows, inputs), asked, lambda count: choice.linear_cost(rows, inputs, outputs, count),
+        x.reshape(rows, inputs), asked, sparse,
+        lambda count: sparse.linear_cost(rows, inputs, outputs, count, x.dtype),
         lambda: f"linear layer {inputs} -> {outputs} on {rows} rows",
     )  # fmt: skip
     if spikes is None:
         return functional.linear(x, weight, bias)
-    out: Tensor = _Linear.apply(x, weight, bias, spikes, support_of(x))
+    out: Tensor = _Linear.apply(x, weight, bias, spikes, sparse, support_of(x))
     return out
 
 
@@ -150,16 +155,17 @@ def convolution(
         products: as for ``linear``.
     """
     asked = choice.may_be_sparse(x, weight, products)
-    if asked != "dense":
+    sparse = None if asked == "dense" else products_on(x)
+    if sparse is not None:
         outputs, channels, kh, kw = weight.shape
         window = Window(channels, x.shape[-2], x.shape[-1], outputs, (kh, kw), stride, padding)
         spikes = None
         if min(window.out_size) >= 1 and x.shape[1] == channels:
             spikes = _list_if_worth(
-                x, asked, lambda count: choice.convolution_cost(len(x), window, count),
+                x, asked, sparse, lambda count: sparse.convolution_cost(len(x), window, count, x.dtype),
                 lambda: f"convolution {list(weight.shape)} on {list(x.shape)}",
             )  # fmt: skip
         if spikes is not None:
-            out: Tensor = _Convolution.apply(x, weight, bias, spikes, window, support_of(x))
+            out: Tensor = _Convolution.apply(x, weight, bias, spikes, sparse, window, support_of(x))
             return out
     return functional.conv2d(x, weight, bias, stride, padding)

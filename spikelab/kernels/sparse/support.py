@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from spikelab.kernels.choose import Packed, run_neuron
-from spikelab.kernels.sparse.spike_list import SpikeList, list_spikes
 from spikelab.neurons.step import SURROGATE_SUPPORT, StepOptions, build_step
 
 #: The attribute of a layer's spikes that holds its ``Support``.
@@ -29,6 +28,7 @@ class Support:
         x: input [T, B, ...].
         state: states [B, ...] before the first step.
         coefficients: as they were packed.
+        backend: "numba" or "triton".
         version: of the tensor of spikes.
     """
 
@@ -36,16 +36,17 @@ class Support:
     x: Tensor
     state: tuple[Tensor, ...]
     coefficients: Packed
+    backend: str
     version: int
 
     @torch.no_grad()
-    def places(self) -> SpikeList:
-        """The neurons and steps with a derivative, one row [T * B] for each step of each sequence."""
+    def flags(self) -> Tensor:
+        """1 for the neurons and steps with a derivative, else 0: [T * B, ...], a row for each step of each sequence."""
         options = replace(self.options, record=(SURROGATE_SUPPORT,))
         flags = self.coefficients.key.partition("|")[0]
         packed = replace(self.coefficients, key=f"{flags}|{options.key()}")
-        outputs, _ = run_neuron(build_step(options), self.x, self.state, packed, "numba")
-        return list_spikes(outputs[1].flatten(0, 1))
+        outputs, _ = run_neuron(build_step(options), self.x, self.state, packed, self.backend)
+        return outputs[1].flatten(0, 1)
 
 
 def attach(spikes: Tensor, support: Support) -> None:

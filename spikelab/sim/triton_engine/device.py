@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from spikelab.kernels.triton_device import INTERPRETED
+from spikelab.kernels.triton.device import INTERPRETED
 
 #: Neurons that one program of a kernel brings forward. Arrays of neurons are as long as the next multiple.
 LANES = 128

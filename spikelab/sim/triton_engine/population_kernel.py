@@ -13,7 +13,7 @@ from typing import Any
 
 from spikelab.kernels.emit import forward
 from spikelab.kernels.generated import load_generated
-from spikelab.kernels.triton_printer import IMPORTED, TritonPrinter
+from spikelab.kernels.triton.printer import IMPORTED, TritonPrinter
 from spikelab.neurons.spec import INPUT
 from spikelab.neurons.step import SPIKE, Step
 from spikelab.sim.triton_engine.input_code import InputCode
@@ -112,7 +112,7 @@ class PopulationKernel:
         functions = "spikelab.sim.triton_engine"
         imports = [
             f"from {functions}.input_kernels import {_renamed(_INPUTS)}",
-            f"from spikelab.kernels.triton_printer import {_renamed(IMPORTED)}",
+            f"from spikelab.kernels.triton.printer import {_renamed(IMPORTED)}",
             f"from {functions}.spike_list import append as append_",
         ]
         return _SOURCE.format(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from spikelab.kernels.coefficients import coefficients, initial_state
-from spikelab.kernels.triton_printer import UnknownFunction
+from spikelab.kernels.triton.printer import UnknownFunction
 from spikelab.neurons.spec import INPUT
 from spikelab.neurons.step import StepOptions, arrival_name, build_step, neuron_name
 from spikelab.sim.inputs import InputRecord

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from spikelab import nn
-from spikelab.kernels.sparse import choice, product
-from spikelab.kernels.sparse.convolution import Window
-from spikelab.kernels.sparse.input_gradient import convolution_input_gradient, linear_input_gradient
-from spikelab.kernels.sparse.spike_list import list_spikes
+from spikelab.kernels.sparse import choice, numba_cpu, product
+from spikelab.kernels.sparse.numba_cpu.input_gradient import convolution_input_gradient, linear_input_gradient
+from spikelab.kernels.sparse.numba_cpu.spike_list import list_spikes
 from spikelab.kernels.sparse.support import ATTRIBUTE, support_of
+from spikelab.kernels.sparse.window import Window
 from spikelab.neurons.step import SURROGATE_SUPPORT, StepOptions, build_step
 from spikelab.nn import Network
 
@@ -58,8 +58,8 @@ def always(monkeypatch):
     taken = []
     wanted = product._wanted
 
-    def notice(support, cost, elements):
-        found = wanted(support, lambda count: (0.0, 1.0), 0)
+    def notice(support, products, elements, cost):
+        found = wanted(support, products, 0, lambda count: (0.0, 1.0))
         taken.append(None if found is None else found.density)
         return found
 
@@ -130,7 +130,7 @@ def test_the_support_is_where_the_derivative_is_not_zero():
     spikes, _ = layer(x)
     support = support_of(spikes)
     assert support is not None
-    wanted = support.places()
+    wanted = list_spikes(support.flags())
     bits = wanted.bits.view(torch.uint8).reshape(60, -1)
     flags = ((bits[:, :, None] >> torch.arange(8)) & 1).reshape(60, -1)[:, :40].bool().reshape(30, 2, 40)
     # the gradient of a spike alone: nothing else is passed on where the reset is off
@@ -161,9 +161,9 @@ def test_it_is_recorded_for_neurons_that_spike_alone():
 
 
 def test_costs_tell_few_from_many():
-    assert choice.is_worth(*choice.linear_input_cost(1600, 512, 512, 0.1 * 1600 * 512))
-    assert not choice.is_worth(*choice.linear_input_cost(1600, 512, 512, 0.9 * 1600 * 512))
+    assert choice.is_worth(*numba_cpu.linear_input_cost(1600, 512, 512, 0.1 * 1600 * 512, torch.float32))
+    assert not choice.is_worth(*numba_cpu.linear_input_cost(1600, 512, 512, 0.9 * 1600 * 512, torch.float32))
     window = Window(16, 32, 32, 32, (3, 3), (1, 1), (1, 1))
     elements = 100 * 16 * 32 * 32
-    assert choice.is_worth(*choice.convolution_input_cost(100, window, 0.05 * elements))
-    assert not choice.is_worth(*choice.convolution_input_cost(100, window, 0.9 * elements))
+    assert choice.is_worth(*numba_cpu.convolution_input_cost(100, window, 0.05 * elements, torch.float32))
+    assert not choice.is_worth(*numba_cpu.convolution_input_cost(100, window, 0.9 * elements, torch.float32))

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from spikelab.kernels.sparse import choice
+from spikelab.kernels.sparse import choice, devices, numba_cpu
 from spikelab.kernels.sparse.choice import spike_products
-from spikelab.kernels.sparse.convolution import Window
 from spikelab.kernels.sparse.product import convolution, linear
+from spikelab.kernels.sparse.window import Window
 from spikelab.nn import LIF, Conv2d, Dense, Network
 
 SIZES = ((1, 1, 1), (37, 70, 5), (1, 64, 64), (130, 1, 130), (257, 100, 65), (1025, 130, 64), (2100, 67, 200))
@@ -238,7 +238,15 @@ def test_errors_name_choice_and_shape():
 
 def test_costs_grow_with_the_spikes():
     window = Window(8, 20, 20, 16, (3, 3), (1, 1), (0, 0))
-    for cost in (lambda n: choice.linear_cost(100, 200, 300, n), lambda n: choice.convolution_cost(10, window, n)):
-        few, many = cost(100.0), cost(10_000.0)
-        assert few[0] < many[0]
-        assert few[1] == many[1]
+    for products in (numba_cpu, devices.products_of("cuda")):
+        if products is None:
+            continue  # without Triton
+        for cost in (products.linear_cost, products.linear_input_cost):
+            compare_costs(*(cost(100, 200, 300, n, torch.float32) for n in (100.0, 10_000.0)))
+        for cost in (products.convolution_cost, products.convolution_input_cost):
+            compare_costs(*(cost(10, window, n, torch.float32) for n in (100.0, 10_000.0)))
+
+
+def compare_costs(few, many):
+    assert few[0] < many[0]
+    assert few[1] == many[1]

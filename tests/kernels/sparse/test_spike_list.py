@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from spikelab.kernels.sparse.lists import lists_by_column, lists_by_row
-from spikelab.kernels.sparse.spike_list import GROUP, SpikeList, can_list, list_spikes
+from spikelab.kernels.sparse.numba_cpu.lists import lists_by_column, lists_by_row
+from spikelab.kernels.sparse.numba_cpu.spike_list import GROUP, SpikeList, can_list, list_spikes
 
 SHAPES = ((1, 1), (1, 64), (3, 63), (5, 65), (7, 200), (300, 129), (2, 3, 5, 7), (4, 0), (0, 4))
 

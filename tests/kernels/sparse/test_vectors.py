@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spikelab.kernels.sparse.vectors import turn
+from spikelab.kernels.sparse.numba_cpu.vectors import turn
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -18,8 +18,8 @@ from torch import Tensor
 from spikelab.kernels.buffers import pool
 from spikelab.kernels.native import CLAIMED, ENTERED, ENTRY, array_at, claim, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
-from spikelab.kernels.sparse.lists import Lists, lists_by_column, lists_by_row
-from spikelab.kernels.sparse.spike_list import DTYPES, SpikeList
+from spikelab.kernels.sparse.numba_cpu.lists import Lists, lists_by_column, lists_by_row
+from spikelab.kernels.sparse.numba_cpu.spike_list import DTYPES, SpikeList
 from spikelab.kernels.threads import run_on_threads
 
 #: Outputs that are computed at once.

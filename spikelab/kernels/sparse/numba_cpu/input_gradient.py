@@ -18,11 +18,12 @@ from torch import Tensor
 from spikelab.kernels.buffers import pool
 from spikelab.kernels.native import CLAIMED, ENTERED, ENTRY, array_at, claim, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
-from spikelab.kernels.sparse.choice import GRADIENT_BYTES
-from spikelab.kernels.sparse.convolution import Window, arrange, columns_reached, row_of
-from spikelab.kernels.sparse.lists import lists_by_column
-from spikelab.kernels.sparse.spike_list import DTYPES, SpikeList
-from spikelab.kernels.sparse.vectors import turn
+from spikelab.kernels.sparse.numba_cpu.convolution import arrange, columns_reached, lanes_of, numbers_of, row_of
+from spikelab.kernels.sparse.numba_cpu.costs import GRADIENT_BYTES
+from spikelab.kernels.sparse.numba_cpu.lists import lists_by_column
+from spikelab.kernels.sparse.numba_cpu.spike_list import DTYPES, SpikeList
+from spikelab.kernels.sparse.numba_cpu.vectors import turn
+from spikelab.kernels.sparse.window import Window
 from spikelab.kernels.threads import run_on_threads
 
 _INDEX: Any = np.uintp
@@ -154,9 +155,9 @@ def convolution_input_gradient(wanted: SpikeList, window: Window, weight: Tensor
     grad, weights = grad.contiguous(), arrange(weight, window)
     out = pool.empty((wanted.rows, window.channels, window.height, window.width), grad.dtype)
     threads = torch.get_num_threads()
-    own = pool.empty((threads, window.lanes * grad[0, 0].numel()), grad.dtype)
+    own = pool.empty((threads, lanes_of(window) * grad[0, 0].numel()), grad.dtype)
     arrays = (wanted.bits, weights, grad, out, own)
     numbers = (wanted.rows, wanted.bits.shape[1], threads)
-    table = table_of(*numbers, *window.numbers(), *(array.data_ptr() for array in arrays))
+    table = table_of(*numbers, *numbers_of(window), *(array.data_ptr() for array in arrays))
     run_on_threads(_convolution_entry(DTYPES[grad.dtype]).address, table, threads)
     return out

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from spikelab.kernels.native import CLAIMED, ENTRY, array_at, claim, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
-from spikelab.kernels.sparse.bits import bits_set, lowest_bit
+from spikelab.kernels.sparse.numba_cpu.bits import bits_set, lowest_bit
 from spikelab.kernels.threads import PARALLEL_FROM, run_on_threads
 
 WORD = 64

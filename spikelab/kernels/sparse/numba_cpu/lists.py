@@ -18,8 +18,8 @@ from torch import Tensor
 from spikelab.kernels.buffers import pool
 from spikelab.kernels.native import CLAIMED, ENTRY, array_at, claim, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
-from spikelab.kernels.sparse.bits import lowest_bit
-from spikelab.kernels.sparse.spike_list import DTYPES, GROUP, WORD, SpikeList
+from spikelab.kernels.sparse.numba_cpu.bits import lowest_bit
+from spikelab.kernels.sparse.numba_cpu.spike_list import DTYPES, GROUP, WORD, SpikeList
 from spikelab.kernels.threads import PARALLEL_FROM, run_on_threads
 
 _INDEX: Any = np.uintp

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from spikelab.kernels.emit import Printer
-from spikelab.kernels.triton_device import tl, triton
+from spikelab.kernels.triton.device import tl, triton
 
 
 class UnknownFunction(NotImplementedError):

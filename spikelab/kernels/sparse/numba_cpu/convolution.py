@@ -8,7 +8,6 @@ cache. The gradient of the weights takes the same runs the other way round.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -20,9 +19,10 @@ from torch import Tensor
 from spikelab.kernels.buffers import pool
 from spikelab.kernels.native import CLAIMED, ENTERED, ENTRY, array_at, claim, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
-from spikelab.kernels.sparse.bits import bits_set, lowest_bit
-from spikelab.kernels.sparse.spike_list import DTYPES, WORD, SpikeList
-from spikelab.kernels.sparse.vectors import TILE, add_four, add_multiple, turn
+from spikelab.kernels.sparse.numba_cpu.bits import bits_set, lowest_bit
+from spikelab.kernels.sparse.numba_cpu.spike_list import DTYPES, WORD, SpikeList
+from spikelab.kernels.sparse.numba_cpu.vectors import TILE, add_four, add_multiple, turn
+from spikelab.kernels.sparse.window import Window
 from spikelab.kernels.threads import run_on_threads
 
 #: Sums of the weights' gradient are kept apart for so many groups of pictures, or as many as this memory holds. Both do
@@ -35,62 +35,34 @@ _WORD, _ONE, _TILE = _INDEX(WORD), _LONG(1), _INDEX(TILE)
 _jit = njit(nogil=True, error_model="numpy", pipeline_class=NoAliasCompiler, fastmath={"contract"})
 
 
-@dataclass(frozen=True)
-class Window:
-    """A convolution's sizes.
+def run_of(window: Window) -> int:
+    """Columns of weights with the same remainder by the stride, at most."""
+    return -(-window.kernel[1] // window.stride[1])
 
-    Attributes:
-        channels: of the input.
-        height: of the input.
-        width: of the input.
-        outputs: channels of the output.
-        kernel: height and width of the weights.
-        stride: down and across.
-        padding: above and below, left and right.
-    """
 
-    channels: int
-    height: int
-    width: int
-    outputs: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int]
+def lanes_of(window: Window) -> int:
+    """Channels of the output that are computed: a multiple of what a processor adds at once."""
+    return -(-window.outputs // TILE) * TILE
 
-    @property
-    def out_size(self) -> tuple[int, int]:
-        """Height and width of the output."""
-        (kh, kw), (sh, sw), (ph, pw) = self.kernel, self.stride, self.padding
-        return (self.height + 2 * ph - kh) // sh + 1, (self.width + 2 * pw - kw) // sw + 1
 
-    @property
-    def run(self) -> int:
-        """Columns of weights with the same remainder by the stride, at most."""
-        return -(-self.kernel[1] // self.stride[1])
-
-    @property
-    def lanes(self) -> int:
-        """Channels of the output that are computed: a multiple of what a processor adds at once."""
-        return -(-self.outputs // TILE) * TILE
-
-    def numbers(self) -> tuple[int, ...]:
-        """For a kernel's table."""
-        sizes = (self.channels, self.height, self.width, self.outputs, self.lanes)
-        return (*sizes, *self.kernel, *self.stride, *self.padding, *self.out_size, self.run)
+def numbers_of(window: Window) -> tuple[int, ...]:
+    """Its sizes for a kernel's table."""
+    sizes = (window.channels, window.height, window.width, window.outputs, lanes_of(window))
+    return (*sizes, *window.kernel, *window.stride, *window.padding, *window.out_size, run_of(window))
 
 
 def arrange(weight: Tensor, window: Window) -> Tensor:
     """Weights [O, C, kh, kw] as [C, kh, remainder, run, lanes], each run from its last column to its first."""
-    (kh, kw), across, run = window.kernel, window.stride[1], window.run
+    (kh, kw), across, run = window.kernel, window.stride[1], run_of(window)
     padded = torch.nn.functional.pad(weight, (0, run * across - kw)) if run * across > kw else weight
     parts = padded.reshape(window.outputs, window.channels, kh, run, across)
     arranged = parts.flip(3).permute(1, 2, 4, 3, 0)
-    return torch.nn.functional.pad(arranged, (0, window.lanes - window.outputs)).contiguous()
+    return torch.nn.functional.pad(arranged, (0, lanes_of(window) - window.outputs)).contiguous()
 
 
 def _rearrange(arranged: Tensor, window: Window) -> Tensor:
     """The opposite of ``arrange``."""
-    (kh, kw), across, run = window.kernel, window.stride[1], window.run
+    (kh, kw), across, run = window.kernel, window.stride[1], run_of(window)
     parts = arranged[..., : window.outputs].permute(4, 0, 1, 3, 2).flip(3)
     return parts.reshape(window.outputs, window.channels, kh, run * across)[..., :kw].contiguous()
 
@@ -315,20 +287,20 @@ def _run(
 ) -> None:
     dtype = many.dtype
     threads = torch.get_num_threads()
-    own = pool.empty((threads, window.lanes * many[0, 0].numel()), dtype)
+    own = pool.empty((threads, lanes_of(window) * many[0, 0].numel()), dtype)
     same = torch.tensor([spikes.value], dtype=dtype)
     compact = spikes.counts.cumsum(0) - spikes.counts
     piece_size = -(-spikes.rows // pieces)
     numbers = (int(learns), spikes.rows, spikes.bits.shape[1], len(spikes.values), pieces, piece_size, threads)
     arrays = (spikes.bits, compact, spikes.values, weights, vector, same, many, own)
-    table = table_of(*numbers, *window.numbers(), *(array.data_ptr() for array in arrays))
+    table = table_of(*numbers, *numbers_of(window), *(array.data_ptr() for array in arrays))
     run_on_threads(_entry(DTYPES[dtype]).address, table, threads)
 
 
 def spike_convolution(spikes: SpikeList, window: Window, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Pictures [n, C, H, W] convolved with weight [O, C, kh, kw], plus a bias [O]: [n, O, H', W']. All of one dtype."""
     out = pool.empty((spikes.rows, window.outputs, *window.out_size), weight.dtype)
-    full = weight.new_zeros(window.lanes)
+    full = weight.new_zeros(lanes_of(window))
     if bias is not None:
         full[: window.outputs] = bias
     _run(False, spikes, window, arrange(weight, window), full, out, spikes.rows)
@@ -337,11 +309,11 @@ def spike_convolution(spikes: SpikeList, window: Window, weight: Tensor, bias: T
 
 def convolution_weight_gradient(spikes: SpikeList, window: Window, grad: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients of the weights [O, C, kh, kw] and of the bias [O] from that of the result [n, O, H', W']."""
-    (kh, _), across, run = window.kernel, window.stride[1], window.run
-    shape = (window.channels, kh, across, run, window.lanes)
+    (kh, _), across, run = window.kernel, window.stride[1], run_of(window)
+    shape = (window.channels, kh, across, run, lanes_of(window))
     size = torch.Size(shape).numel() * grad.dtype.itemsize
     groups = max(1, min(_GROUPS, _GROUP_BYTES // max(1, size), spikes.rows))
     sums = torch.empty((groups, *shape), dtype=grad.dtype)
-    bias_sums = torch.empty((groups, window.lanes), dtype=grad.dtype)
+    bias_sums = torch.empty((groups, lanes_of(window)), dtype=grad.dtype)
     _run(True, spikes, window, sums, bias_sums, grad.contiguous(), groups)
     return _rearrange(sums.sum(0), window), bias_sums.sum(0)[: window.outputs]

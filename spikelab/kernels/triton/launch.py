@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikelab.kernels.triton_device import INTERPRETED
-from spikelab.kernels.triton_layout import Layout
+from spikelab.kernels.triton.device import INTERPRETED
+from spikelab.kernels.triton.layout import Layout
 
 #: Alignment that makes wide loads possible, in bytes; Triton's own.
 _ALIGNED = 16

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor
+
 try:
     import triton
     import triton.language as tl
@@ -19,4 +25,10 @@ def _probe() -> None:
 #: Whether kernels run in Triton's interpreter, on the CPU: TRITON_INTERPRET=1 was set before Triton was imported.
 INTERPRETED = not isinstance(_probe, triton.runtime.jit.JITFunction)
 
-__all__ = ["INTERPRETED", "tl", "triton"]
+
+def on(tensor: Tensor) -> AbstractContextManager[object]:
+    """Makes the device of a tensor the current one, to which Triton launches; on the CPU nothing is to be done."""
+    return torch.cuda.device(tensor.device) if tensor.is_cuda else contextlib.nullcontext()
+
+
+__all__ = ["INTERPRETED", "on", "tl", "triton"]

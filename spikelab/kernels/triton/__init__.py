@@ -1,0 +1,1 @@
+"""Triton code of a step: printed, compiled and launched. ``triton_cuda`` is the back end that uses it."""
