@@ -12,12 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import roofline, sweep_pictures, training
 from benchmarks.cases import Case
+from benchmarks.table import as_csv
 
 PEERS = ("compiled_torch", "snntorch", "norse", "spikingjelly", "sinabs")
 #: Name -> (what changes, its values, the case at a value). Norse and Sinabs are quadratic in T and left out where long.
@@ -52,6 +53,15 @@ def measure(name: str, rounds: int, say: Callable[[str], object]) -> dict[str, A
     return {"what": what, "machine": report["machine"], "peers": report["peers"], "rows": rows}
 
 
+def rows_of(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of all sweeps, each with the sweep's name and what it changes."""
+    return [
+        {"sweep": name, "changes": sweep["what"]} | row
+        for name, sweep in found.items()
+        for row in sweep.get("rows", ())
+    ]
+
+
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = print) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -68,6 +78,7 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     if not chosen.draw and "roofline" not in found:
         found["roofline"] = roofline.measure()
         chosen.json.write_text(json.dumps(found, indent=1) + "\n")
+    chosen.json.with_suffix(".csv").write_text(as_csv(rows_of(found)))
     for path in sweep_pictures.draw(found, chosen.pictures):
         say(str(path))
     return 0

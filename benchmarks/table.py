@@ -62,12 +62,16 @@ def write(path: Path, report: Mapping[str, Any]) -> None:
     """Writes the report as JSON to ``path`` and its rows as CSV beside it, each at once or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _replace(path, json.dumps(report, indent=1) + "\n")
-    table = io.StringIO()
-    rows = report["rows"]
-    writer = csv.DictWriter(table, list(rows[0]) if rows else [], lineterminator="\n")
+    _replace(path.with_suffix(".csv"), as_csv(report["rows"]))
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows that have the same fields, with these at the top."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    _replace(path.with_suffix(".csv"), table.getvalue())
+    return text.getvalue()
 
 
 def _replace(path: Path, text: str) -> None:

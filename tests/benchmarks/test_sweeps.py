@@ -11,6 +11,7 @@ from benchmarks import roofline, sweep_pictures, sweeps
 from benchmarks.cases import CASES, Case, make_input
 from benchmarks.floors import judge
 from benchmarks.peers import spikelab_dense, spikelab_layers
+from benchmarks.table import as_csv
 from spikelab import nn
 
 
@@ -56,6 +57,10 @@ def test_pictures_are_drawn_of_what_is_there(tmp_path):
         "density": {"what": "density", "rows": [{**row, "peak_extra_mib": None} for row in rows]},
         "roofline": {"product_gflops": 80.0, "copy_gb_per_s": 20.0, "points": [point]},
     }
+    lines = as_csv(sweeps.rows_of(found)).splitlines()
+    assert lines[0] == "sweep,changes,peer,value,cpu_ms,peak_extra_mib"
+    assert lines[1:3] == ["length,steps,spikelab_layers,10,20.0,3.0", "length,steps,spikelab_layers,100,200.0,3.0"]
+    assert len(lines) == 1 + 8
     paths = list(sweep_pictures.draw(found, tmp_path))
     assert [path.name for path in paths] == [f"performance_{name}.png" for name in found]
     widths = [Image.open(path).width for path in paths]

@@ -19,6 +19,8 @@ SAMPLED = True
 _DENSE, _LINEAR, _LAID_OUT = 0.0205, 0.052, 1.0
 #: An element of a dense convolution's output.
 _WRITTEN = 0.6
+#: Channels of an input whose gradient is computed at once.
+_CHANNELS = 16
 #: A run of a sparse convolution, and 16 numbers of it; an element of its output that is cleared and turned.
 _RUN, _VECTOR, _TURNED = 6.0, 0.75, 0.7
 #: An element that is looked at, and what a call costs at least.
@@ -53,7 +55,10 @@ def linear_input_cost(rows: int, inputs: int, outputs: int, count: float, dtype:
 def convolution_input_cost(pictures: int, window: Window, count: float, dtype: torch.dtype) -> tuple[float, float]:
     """(where wanted, everywhere) in nanoseconds, of the gradient of so many pictures, wanted for so many elements."""
     found, multiplications = _reached(pictures, window, count)
-    return found, multiplications * _DENSE + pictures * window.channels * window.height * window.width * _WRITTEN
+    # torch computes whole vectors of channels, however few there are
+    channels = max(window.channels, _CHANNELS)
+    dense = multiplications / window.channels * channels * _DENSE
+    return found, dense + pictures * channels * window.height * window.width * _WRITTEN
 
 
 def _reached(pictures: int, window: Window, count: float) -> tuple[float, float]:
