@@ -44,8 +44,8 @@ def interpreter(peer: Peer) -> Path:
         return Path(sys.executable)
     if not is_ready(peer):
         raise NotInstalled(
-            f"{peer.name}: no environment with {peer.package} in {FOLDER / peer.name}; "
-            f"run 'python -m benchmarks.environments {peer.name}' or 'make bench'"
+            f"{peer.name}: no environment with {peer.package} in {FOLDER / peer.name}; 'make bench' makes all (4 GB), "
+            f"'python -m benchmarks.environments {peer.name}' this one"
         )
     return _python(FOLDER / peer.name)
 

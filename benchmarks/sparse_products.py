@@ -83,12 +83,26 @@ def input_ratios(
     }
 
 
+def write(path: Path, rows: Sequence[dict[str, Any]], lines: Sequence[str], rounds: int, device: str) -> None:
+    """What has been measured so far, as JSON and as a table beside it."""
+    report = {"machine": machine.describe(), "rounds": rounds, "rows": rows}
+    where = f"one thread of {report['machine']['cpu']}" if device == "cpu" else torch.cuda.get_device_name()
+    head = (
+        f"Sparse products against dense ones of the same layer, float32, spikes of 1, {where}, torch "
+        f"{torch.__version__}; {'CPU ' * (device == 'cpu')}time, medians of {rounds} rounds."
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n")
+    path.with_suffix(".md").write_text("\n".join([head, "", *lines, ""]))
+
+
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = print) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help="a first look: one layer of each kind at two densities")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--json", type=Path, help="where the figures go, with a table beside them")
+    parser.add_argument("--json", type=Path, help="where the figures go, after each row; a table beside them")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -118,10 +132,16 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
         last = f"{row['input']:.2f} | {row['times_input']:.2f} | {row['input_auto']}"
         lines.append(f"| {name} | {density:g} | {shown} | {row['auto']} | {last} |")
         say(lines[-1])
+        if chosen.json:
+            write(chosen.json, rows, lines, chosen.rounds, device)
 
-    for count, inputs, outputs in LINEAR:
+    say("\n".join(lines))
+    linear_sizes, convolution_sizes, densities = LINEAR, CONVOLUTIONS, DENSITIES
+    if chosen.quick:
+        linear_sizes, convolution_sizes, densities = LINEAR[:1], CONVOLUTIONS[:1], DENSITIES[1:4:2]
+    for count, inputs, outputs in linear_sizes:
         weight = torch.randn(outputs, inputs, device=device, requires_grad=True)
-        for density in DENSITIES:
+        for density in densities:
             x = (torch.rand(count, inputs, device=device) < density).float()
             grad, plain, places = torch.randn(count, outputs, device=device), weight.detach(), products.list_spikes(x)
             measure(
@@ -132,10 +152,10 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
                 lambda grad=grad, plain=plain, places=places: products.linear_input_gradient(places, plain, grad),
                 products.linear_input_cost(count, inputs, outputs, float(x.sum()), x.dtype),
             )  # fmt: skip
-    for count, channels, side, outputs, kernel, padding in CONVOLUTIONS:
+    for count, channels, side, outputs, kernel, padding in convolution_sizes:
         weight = torch.randn(outputs, channels, kernel, kernel, device=device, requires_grad=True)
         window = Window(channels, side, side, outputs, (kernel, kernel), (1, 1), (padding, padding))
-        for density in DENSITIES:
+        for density in densities:
             x = (torch.rand(count, channels, side, side, device=device) < density).float()
             grad, plain = torch.randn(count, outputs, *window.out_size, device=device), weight.detach()
             places = products.list_spikes(x)
@@ -150,15 +170,6 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
                 ),
                 products.convolution_input_cost(count, window, float(x.sum()), x.dtype),
             )  # fmt: skip
-    if chosen.json:
-        report = {"machine": machine.describe(), "rounds": chosen.rounds, "rows": rows}
-        chosen.json.write_text(json.dumps(report, indent=1) + "\n")
-        where = f"one thread of {report['machine']['cpu']}" if device == "cpu" else torch.cuda.get_device_name()
-        head = (
-            f"Sparse products against dense ones of the same layer, float32, spikes of 1, {where}, torch "
-            f"{torch.__version__}; {'CPU ' * (device == 'cpu')}time, medians of {chosen.rounds} rounds."
-        )
-        chosen.json.with_suffix(".md").write_text("\n".join([head, "", *lines, ""]))
     return 0
 
 

@@ -73,8 +73,11 @@ def run(
     names = [n for n in (peers or PEERS) if n not in (OURS, PLAIN)]
     if unknown := [n for n in names if n not in PEERS]:
         raise ValueError(f"unknown peer {', '.join(unknown)}; known are {', '.join(PEERS)}")
-    for name in names:
-        environments.make(PEERS[name], say) if install else environments.interpreter(PEERS[name])
+    try:
+        for name in names:
+            environments.make(PEERS[name], say) if install else environments.interpreter(PEERS[name])
+    except environments.NotInstalled as error:
+        raise environments.NotInstalled(f"{error}; or compare with plain PyTorch alone: --peers {PLAIN}") from None
     report: dict[str, Any] = {
         "machine": machine.describe(),
         "settings": {"threads": list(threads), "rounds": rounds, "turn_seconds": turn, "memory": memory},

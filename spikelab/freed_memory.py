@@ -27,8 +27,9 @@ def keep_freed_memory() -> bool:
 
     For training in a process of your own: steps get faster where activations are large, and the process stays as large
     as it was at its peak. `spikelab train` and the other commands that train do it by themselves. Nothing changes where
-    the C library is not GNU's, or where the environment has chosen an allocator or its settings already
-    (``MALLOC_...``, ``GLIBC_TUNABLES``, ``LD_PRELOAD``).
+    the C library is not GNU's, or where the environment has chosen an allocator already, or when memory is given back
+    (``LD_PRELOAD``, ``GLIBC_TUNABLES``, ``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_``, ``MALLOC_MMAP_MAX_``,
+    ``MALLOC_TOP_PAD_``).
 
     Returns:
         Whether it took effect.

@@ -67,3 +67,12 @@ class BenchHardware(_BesideOthers):
 @dataclass(frozen=True)
 class BenchProducts(_Part):
     """Measure sparse products with spikes beside dense ones; needs a checkout, see benchmarks/."""
+
+    quick: bool = False
+    """A first look: one layer of each kind at two densities."""
+    device: str = "cpu"
+    """cpu, or cuda for a GPU."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require(self.device in ("cpu", "cuda"), "device", self.device, "must be cpu or cuda")

@@ -158,7 +158,7 @@ def run_neuron(
     keep = 0
     if differentiable and chosen == "numba":
         long = x.shape[0] >= LONG_STEPS and x.numel() >= LONG_ELEMENTS
-        keep = SEGMENT_LONG if long else SEGMENT_RECOMPUTE if recompute else SEGMENT_KEEP
+        keep = SEGMENT_RECOMPUTE if recompute else SEGMENT_LONG if long else SEGMENT_KEEP
     elif differentiable:
         keep = int(Keep.CHECKPOINTS if recompute else Keep.VALUES)
         keep += int(Keep.COEFFICIENTS) * learned + int(Keep.FULL) * (kept_precision == "state")

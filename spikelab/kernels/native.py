@@ -7,17 +7,39 @@ of memory. Each thread that enters claims pieces of the work until none is left.
 from __future__ import annotations
 
 import ctypes
+import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, types
+from numba import carray, cfunc, types
 from numba.extending import intrinsic, overload
+
+logger = logging.getLogger("spikelab.kernels")
 
 #: A C function that takes the address of a table.
 ENTRY = types.void(types.CPointer(types.int64))
 #: Places in every table: how many pieces of work are claimed, and how many threads have entered.
 CLAIMED, ENTERED = 0, 1
+
+
+def entry(what: str) -> Callable[[Callable[[Any], None]], Any]:
+    """Compiles an entry point, or loads it, and says why that took so long.
+
+    Args:
+        what: the kernels are, for whoever waits.
+    """
+
+    def compile(function: Callable[[Any], None]) -> Any:
+        started = time.perf_counter()
+        made = cfunc(ENTRY, cache=True)(function)
+        if not made.cache_hits:
+            logger.warning("compiled %s in %.1f s, once", what, time.perf_counter() - started)
+        return made
+
+    return compile
 
 
 def table_of(*numbers: int) -> Any:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import cfunc, njit
+from numba import njit
 from torch import Tensor
 
 from spikelab.kernels.buffers import pool
-from spikelab.kernels.native import CLAIMED, ENTRY, array_at, claim, table_of
+from spikelab.kernels.native import CLAIMED, array_at, claim, entry, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
 from spikelab.kernels.threads import PARALLEL_FROM, run_on_threads
 
@@ -84,7 +84,7 @@ def _spread_pairs(grad: Any, out: Any, height: int, width: int, divisor: float, 
 def _entry(dtype: Any) -> Any:
     """The compiled entry point of all four; in its table: spread or pool, then sizes, then addresses."""
 
-    @cfunc(ENTRY, cache=True)
+    @entry("sums over windows")
     def enter(table: Any) -> None:
         spreads, count, large, small, height, width, divisor = (
             *(table[2], table[3], (table[4], table[5])),

@@ -22,6 +22,13 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
 
+def _require_numbers(x: Tensor, name: str) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name}: the input is a {type(x).__name__}; give a tensor, as by torch.as_tensor(...)")
+    if not x.is_floating_point():
+        raise TypeError(f"{name}: the input is {x.dtype}; spikes are numbers here: x.float()")
+
+
 class _OverTime:
     """Folds time into the batch for a module that knows only batches."""
 
@@ -29,6 +36,7 @@ class _OverTime:
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps x [T, B, ...] to [T, B, ...]."""
+        _require_numbers(x, type(self).__name__)
         if x.dim() != self._sample_dimensions + 2:
             layout = {1: "[T, B, N]", 2: "[T, B, C, L]", 3: "[T, B, C, H, W]"}[self._sample_dimensions]
             raise ValueError(
@@ -41,12 +49,26 @@ class _OverTime:
 class _OfSpikes(_OverTime):
     """A product that may leave out what is zero: "sparse", "dense", or "auto" by the density of what comes in."""
 
-    products = "auto"
+    _products = "auto"
 
     def __init__(self, *arguments: Any, products: str = "auto", **options: Any):
         super().__init__(*arguments, **options)
-        require_choice(products, type(self).__name__)
         self.products = products
+
+    @property
+    def products(self) -> str:
+        """Which product is taken: "auto", "sparse" or "dense"."""
+        return self._products
+
+    @products.setter
+    def products(self, products: str) -> None:
+        require_choice(products, type(self).__name__)
+        self._products = products
+
+    def extra_repr(self) -> str:
+        """The sizes, and the choice where it is not "auto"."""
+        sizes: str = super().extra_repr()  # type: ignore[misc]
+        return sizes if self.products == "auto" else f"{sizes}, products={self.products!r}"
 
 
 class Dense(_OfSpikes, nn.Linear):
@@ -55,7 +77,10 @@ class Dense(_OfSpikes, nn.Linear):
     Args:
         *arguments: as of ``torch.nn.Linear``.
         products: "auto" adds only the weights of active inputs where that is estimated to be faster, "sparse" always
-            where it can, "dense" never. Results differ by rounding. The sparse path cannot be differentiated twice.
+            where it can, "dense" never; it may be changed at any time. Results differ by rounding; what is not finite
+            in a weight does not reach outputs of inputs that are zero. The sparse path takes float32 and float64, on a
+            GPU half precision too; under autocast and ``torch.compile`` products are dense. It cannot be differentiated
+            twice. Which path is taken is told on the logger ``spikelab.kernels``, at level INFO.
         **options: as of ``torch.nn.Linear``.
     """
 
@@ -63,8 +88,14 @@ class Dense(_OfSpikes, nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps x [T, B, N] to [T, B, N']."""
+        _require_numbers(x, "Dense")
         if x.dim() != 3:
             return super().forward(x)
+        if x.shape[-1] != self.in_features:
+            raise ValueError(
+                f"Dense: the input has {x.shape[-1]} values a step, {list(x.shape)}, but the layer takes "
+                f"{self.in_features}"
+            )
         return linear(x, self.weight, self.bias, self.products)
 
 

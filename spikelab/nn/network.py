@@ -14,6 +14,7 @@ import networkx
 import torch
 from torch import Tensor, nn
 
+from spikelab.kernels.sparse.support import is_known, only_inside
 from spikelab.nn.checks import NonFiniteError
 from spikelab.nn.neuron import Neuron
 from spikelab.nn.segments import run_in_segments
@@ -42,12 +43,15 @@ class Network(Stateful):
         edges: (source, target) pairs; ``"input"`` and ``"output"`` stand for the ends of the network.
         checkpoint_steps: train on sequences of any length in little memory: of a sequence, only the state after every
             so many steps is kept, and the steps between are run again when the backward pass needs them
-            (``spikelab.nn.segments``). Results are the same; a step of training takes about a third longer. Least
-            memory is near the square root of T. 0 keeps everything.
+            (``spikelab.nn.segments``). Results are the same; a step of training computes the forward pass twice, and
+            may still be faster where memory was what it waited for. Least memory is near the square root of T. 0 keeps
+            everything. May be changed at any time.
 
     Raises:
-        ValueError: for an edge to an unknown node, a node without input, an unreached output, a duplicate edge, or
-            checkpoints in a network that normalises over time.
+        TypeError: if ``checkpoint_steps`` is no whole number.
+        ValueError: for an edge to an unknown node, a node without input, an unreached output, a duplicate edge, or a
+            negative number of ``checkpoint_steps``; when it is trained on more steps than these, if it has batch
+            normalisation, which takes all of time together.
 
     Example:
         >>> net = Network(
@@ -89,19 +93,33 @@ class Network(Stateful):
             if name != INPUT:
                 self._done[max(readers + own)].append(name)
 
+    @property
+    def checkpoint_steps(self) -> int:
+        """Steps between the states that training keeps; 0 keeps everything."""
+        return self._checkpoint_steps
+
+    @checkpoint_steps.setter
+    def checkpoint_steps(self, steps: int) -> None:
+        if isinstance(steps, bool) or not isinstance(steps, int):
+            raise TypeError(f"Network: checkpoint_steps = {steps!r} must be a whole number of steps, or 0")
+        if steps < 0:
+            raise ValueError(f"Network: checkpoint_steps = {steps} must be 0 or a number of steps")
+        self._checkpoint_steps = steps
+
     @classmethod
-    def sequential(cls, *modules: nn.Module) -> Network:
+    def sequential(cls, *modules: nn.Module, checkpoint_steps: int = 0) -> Network:
         """A chain of modules, named by place and kind: ``0_dense``, ``1_lif``, ..."""
         names = [f"{place}_{type(module).__name__.lower()}" for place, module in enumerate(modules)]
         chain = [INPUT, *names, OUTPUT]
-        return cls(dict(zip(names, modules, strict=True)), list(pairwise(chain)))
+        edges = list(pairwise(chain))
+        return cls(dict(zip(names, modules, strict=True)), edges, checkpoint_steps=checkpoint_steps)
 
     @classmethod
-    def recurrent(cls, neuron: Neuron, weights: nn.Module) -> Network:
+    def recurrent(cls, neuron: Neuron, weights: nn.Module, *, checkpoint_steps: int = 0) -> Network:
         """A layer whose spikes come back through ``weights`` one step later, added to its input."""
         nodes = {"neuron": neuron, "recurrent_weights": weights}
         loop = [("neuron", "recurrent_weights"), ("recurrent_weights", "neuron")]
-        return cls(nodes, [(INPUT, "neuron"), *loop, ("neuron", OUTPUT)])
+        return cls(nodes, [(INPUT, "neuron"), *loop, ("neuron", OUTPUT)], checkpoint_steps=checkpoint_steps)
 
     def _check(self) -> None:
         reserved = {INPUT, OUTPUT} & set(self.nodes)
@@ -123,11 +141,9 @@ class Network(Stateful):
             raise ValueError(f"Network: no edge leads to {', '.join(orphans)}; connect it or leave it out")
         if OUTPUT not in reached:
             raise ValueError("Network: no edge leads to 'output'")
-        if self.checkpoint_steps < 0:
-            raise ValueError(f"Network: checkpoint_steps = {self.checkpoint_steps} must be 0 or a number of steps")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({"checkpoint_steps": 0, **state})
+        super().__setstate__({"_checkpoint_steps": 0, **state})
 
     def sources(self, target: str) -> list[str]:
         """The nodes whose outputs are summed into ``target``."""
@@ -182,6 +198,8 @@ class Network(Stateful):
         for place, part in enumerate(self._parts):
             if len(part) == 1 and (part[0], part[0]) not in self.edges:
                 self._run_node(part[0], outputs, before, after)
+                if part[0] not in kept and is_known(outputs[part[0]]) and not self._is_watched():
+                    only_inside(outputs[part[0]])
             else:
                 self._run_cycle(part, outputs, before, after)
             for name in self._done[place]:
@@ -189,6 +207,13 @@ class Network(Stateful):
                     # a layer whose output is used up need not wait in memory for the last one
                     del outputs[name]
         return outputs, after
+
+    def _is_watched(self) -> bool:
+        """Whether hooks see what passes between nodes, and may ask for its gradient."""
+        everywhere = torch.nn.modules.module
+        return bool(everywhere._global_forward_hooks or everywhere._global_forward_pre_hooks) or any(
+            module._forward_hooks or module._forward_pre_hooks for module in self.modules()
+        )
 
     def evaluate(self, x: Tensor) -> dict[str, Tensor]:
         """What every node gives for x [T, B, ...], in evaluation mode and without gradients: name -> [T, B, ...].
@@ -255,6 +280,8 @@ class Network(Stateful):
             previous = {**previous, **now}
         for name, steps in collected.items():
             example = next((step for step in steps if step is not None), None)
+            if not steps:
+                raise ValueError("Network: the input has no time steps; a recurrent network needs at least one")
             if example is None:
                 raise ValueError(
                     f"Network: no input ever reaches {name!r}; check the order in which nodes are declared"

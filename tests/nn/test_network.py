@@ -280,6 +280,9 @@ def test_checkpoints_refuse_what_looks_at_all_of_time():
         network(torch.rand(5, 2, 3))
     network.eval()
     assert network(torch.rand(5, 2, 3))[0].shape == (5, 2, 4)
+    for wrong in (2.5, "50", None, True, float("nan")):
+        with pytest.raises(TypeError, match=r"checkpoint_steps = .* must be a whole number of steps"):
+            nn.Network.sequential(nn.LIF(), checkpoint_steps=wrong)
     with pytest.raises(ValueError, match="checkpoint_steps = -1"):
         two_recurrent_layers(-1)
 

@@ -18,7 +18,7 @@ _MARGIN = 0.9
 #: Stretches of elements that are looked at before all are.
 _STRETCHES, _STRETCH = 256, 16
 _forced: str | None = None
-_said: set[tuple[str, bool]] = set()
+_said: set[tuple[str, ...]] = set()
 
 
 @contextmanager
@@ -52,19 +52,20 @@ def is_worth(sparse: float, dense: float) -> bool:
     return sparse < _MARGIN * dense
 
 
-def may_be_sparse(x: Tensor, weight: Tensor, choice: str) -> str:
-    """What of a choice remains: "dense", "sparse", or "auto" where the density decides.
+def asked(choice: str) -> str:
+    """The choice of a layer, or that of ``spike_products`` where the layer leaves it open."""
+    return _forced if _forced is not None and choice == "auto" else choice
 
-    The dense path is taken where the sparse one does not exist: under autocast, ``torch.compile`` and the
-    transformations of ``torch.func``.
-    """
-    if _forced is not None and choice == "auto":
-        choice = _forced
-    if choice == "dense" or (weight.dtype, weight.device) != (x.dtype, x.device) or not x.numel():
-        return "dense"
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
-        return "dense"
-    return "dense" if torch.is_autocast_enabled(x.device.type) else choice
+
+def only_dense(x: Tensor, weight: Tensor) -> str:
+    """Why the product of these cannot be sparse, whatever was asked for; "" if it can."""
+    if torch.compiler.is_compiling():
+        return "torch.compile sees dense products alone"
+    if (weight.dtype, weight.device) != (x.dtype, x.device):
+        return f"the input is {x.dtype} on {x.device}, the weights are {weight.dtype} on {weight.device}"
+    if torch._C._are_functorch_transforms_active():
+        return "transformations of torch.func see dense products alone"
+    return "autocast is on" if torch.is_autocast_enabled(x.device.type) else ""
 
 
 @lru_cache(maxsize=64)
@@ -82,8 +83,16 @@ def sampled_density(x: Tensor) -> float:
     return int(flat.count_nonzero()) / flat.numel()
 
 
-def tell(what: str, density: float, sparse: bool) -> None:
-    """Says once which path a layer takes."""
-    if (what, sparse) not in _said:
-        _said.add((what, sparse))
-        logger.info("%s: %s product, %.3g of the input is not zero", what, "sparse" if sparse else "dense", density)
+def tell(what: str, choice: str, density: float, sparse: bool) -> None:
+    """Says once which path is taken for products of these sizes."""
+    path = "sparse" if sparse else "dense"
+    if (what, choice, path) not in _said:
+        _said.add((what, choice, path))
+        logger.info("%s: %s product (products = %s), %.3g of the input is not zero", what, path, choice, density)
+
+
+def tell_only_dense(what: str, reason: str) -> None:
+    """Says once that sparse products were asked for in vain."""
+    if (what, reason) not in _said:
+        _said.add((what, reason))
+        logger.warning("%s: dense product, although products = sparse: %s", what, reason)

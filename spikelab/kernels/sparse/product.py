@@ -96,21 +96,32 @@ def _wanted(
     return wanted if choice.is_worth(*cost(wanted.count)) else None
 
 
+def _products_for(x: Tensor, weight: Tensor, wish: str, name: Callable[[], str]) -> Products | None:
+    """Those that may be sparse; None where they are dense in any case."""
+    if wish == "dense" or not x.numel():
+        return None
+    reason = choice.only_dense(x, weight)
+    products = None if reason else products_on(x)
+    if products is None and wish == "sparse" and not torch.compiler.is_compiling():
+        choice.tell_only_dense(name(), reason or f"none for {x.dtype} on {x.device} here")
+    return products
+
+
 def _list_if_worth(
-    x: Tensor, asked: str, products: Products, cost: Callable[[float], tuple[float, float]], name: Callable[[], str]
+    x: Tensor, wish: str, products: Products, cost: Callable[[float], tuple[float, float]], name: Callable[[], str]
 ) -> Spikes | None:
     """The spikes of x [rows, ...] if the sparse path is taken, else None."""
-    if asked == "auto":
+    if wish == "auto":
         if not choice.is_worth(*cost(0.0)):
             return None  # too small, whatever the density
         sampled = choice.sampled_density(x) if products.SAMPLED else 0.0
         # a sample is rough; what it promises is counted before it is believed
         if not choice.is_worth(*cost(0.7 * sampled * x.numel())):
-            choice.tell(name(), sampled, False)
+            choice.tell(name(), wish, sampled, False)
             return None
     spikes: Spikes = products.list_spikes(x)
-    sparse = asked == "sparse" or choice.is_worth(*cost(spikes.count))
-    choice.tell(name(), spikes.density, sparse)
+    sparse = wish == "sparse" or choice.is_worth(*cost(spikes.count))
+    choice.tell(name(), wish, spikes.density, sparse)
     return spikes if sparse else None
 
 
@@ -123,16 +134,19 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, products: str = "auto
         bias: of the layer, or None.
         products: "sparse", "dense", or "auto" for what is estimated to be faster at the density of x.
     """
-    asked = choice.may_be_sparse(x, weight, products)
-    sparse = None if asked == "dense" else products_on(x)
+    wish = choice.asked(products)
+    outputs, inputs = weight.shape
+    rows = x.numel() // max(1, inputs)
+
+    def name() -> str:
+        return f"linear layer {inputs} -> {outputs} on {rows} rows"
+
+    sparse = _products_for(x, weight, wish, name)
     if sparse is None:
         return functional.linear(x, weight, bias)
-    outputs, inputs = weight.shape
-    rows = x.numel() // inputs
     spikes = _list_if_worth(
-        x.reshape(rows, inputs), asked, sparse,
-        lambda count: sparse.linear_cost(rows, inputs, outputs, count, x.dtype),
-        lambda: f"linear layer {inputs} -> {outputs} on {rows} rows",
+        x.reshape(rows, inputs), wish, sparse,
+        lambda count: sparse.linear_cost(rows, inputs, outputs, count, x.dtype), name,
     )  # fmt: skip
     if spikes is None:
         return functional.linear(x, weight, bias)
@@ -154,17 +168,20 @@ def convolution(
         padding: zeros above and below, left and right.
         products: as for ``linear``.
     """
-    asked = choice.may_be_sparse(x, weight, products)
-    sparse = None if asked == "dense" else products_on(x)
+    wish = choice.asked(products)
+
+    def name() -> str:
+        return f"convolution {list(weight.shape)} on {list(x.shape)}"
+
+    sparse = _products_for(x, weight, wish, name)
     if sparse is not None:
         outputs, channels, kh, kw = weight.shape
         window = Window(channels, x.shape[-2], x.shape[-1], outputs, (kh, kw), stride, padding)
         spikes = None
         if min(window.out_size) >= 1 and x.shape[1] == channels:
             spikes = _list_if_worth(
-                x, asked, sparse, lambda count: sparse.convolution_cost(len(x), window, count, x.dtype),
-                lambda: f"convolution {list(weight.shape)} on {list(x.shape)}",
-            )  # fmt: skip
+                x, wish, sparse, lambda count: sparse.convolution_cost(len(x), window, count, x.dtype), name
+            )
         if spikes is not None:
             out: Tensor = _Convolution.apply(x, weight, bias, spikes, sparse, window, support_of(x))
             return out

@@ -3,6 +3,9 @@
 A surrogate of finite support, such as the triangular one, multiplies the gradient of most spikes by zero. A product
 that follows the layer may leave those out of its input's gradient. Where they lie is found in the backward pass, by
 running the neurons once more: that costs a few percent of the product's gradient, and no memory in between.
+
+The gradient of the spikes themselves is then not whole; only what lies before them is right. So somebody has to know
+that nobody else sees the spikes: a network does, of the edges inside of it (``only_inside``).
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ class Support:
         coefficients: as they were packed.
         backend: "numba" or "triton".
         version: of the tensor of spikes.
+        inside: whether nobody can ask for the gradient of the spikes.
     """
 
     options: StepOptions
@@ -38,6 +42,7 @@ class Support:
     coefficients: Packed
     backend: str
     version: int
+    inside: bool = False
 
     @torch.no_grad()
     def flags(self) -> Tensor:
@@ -56,13 +61,30 @@ def attach(spikes: Tensor, support: Support) -> None:
 
 def pass_on(spikes: Tensor, view: Tensor) -> Tensor:
     """The view, which is the same spikes in another shape, with what is known of them."""
-    support = support_of(spikes)
+    support = _known(spikes)
     if support is not None:
         setattr(view, ATTRIBUTE, replace(support, version=view._version))
     return view
 
 
+def is_known(spikes: Tensor) -> bool:
+    """Whether anything is known of these spikes."""
+    return _known(spikes) is not None
+
+
+def only_inside(spikes: Tensor) -> None:
+    """Declares that the gradient of these spikes goes on to their neurons, and nobody else ever sees it."""
+    support = _known(spikes)
+    if support is not None:
+        setattr(spikes, ATTRIBUTE, replace(support, inside=True))
+
+
 def support_of(spikes: Tensor) -> Support | None:
-    """What is known of these spikes; nothing if they have been changed in place."""
+    """What a product may use: nothing if the spikes are seen by others, or have been changed in place."""
+    support = _known(spikes)
+    return support if support is not None and support.inside else None
+
+
+def _known(spikes: Tensor) -> Support | None:
     support = getattr(spikes, ATTRIBUTE, None)
     return support if isinstance(support, Support) and support.version == spikes._version else None

@@ -9,7 +9,7 @@ from spikelab import nn
 from spikelab.kernels.sparse import choice, numba_cpu, product
 from spikelab.kernels.sparse.numba_cpu.input_gradient import convolution_input_gradient, linear_input_gradient
 from spikelab.kernels.sparse.numba_cpu.spike_list import list_spikes
-from spikelab.kernels.sparse.support import ATTRIBUTE, support_of
+from spikelab.kernels.sparse.support import ATTRIBUTE, is_known, only_inside, support_of
 from spikelab.kernels.sparse.window import Window
 from spikelab.neurons.step import SURROGATE_SUPPORT, StepOptions, build_step
 from spikelab.nn import Network
@@ -128,6 +128,7 @@ def test_the_support_is_where_the_derivative_is_not_zero():
     layer = neurons()
     x = torch.randn(30, 2, 40, requires_grad=True)
     spikes, _ = layer(x)
+    only_inside(spikes)
     support = support_of(spikes)
     assert support is not None
     wanted = list_spikes(support.flags())
@@ -143,8 +144,49 @@ def test_the_support_is_where_the_derivative_is_not_zero():
         assert torch.equal(gradient[t] != 0, flags[t])
 
 
+def test_whoever_sees_the_spikes_gets_their_whole_gradient(always):
+    torch.manual_seed(2)
+    layer, product_after = neurons(), nn.Dense(40, 25, products="sparse")
+    found = []
+    for products in ("sparse", "dense"):
+        product_after.products = products
+        torch.manual_seed(3)
+        spikes, _ = layer(torch.randn(12, 3, 40, requires_grad=True))
+        assert is_known(spikes)
+        found.append(torch.autograd.grad(product_after(spikes).sin().sum(), spikes)[0])
+    assert always == [None]
+    assert (found[0] != 0).double().mean() > 0.9
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("who", ["run", "hook", "output", "hook everywhere"])
+def test_a_network_knows_who_sees_its_spikes(who, always):
+    made = network("dense", "triangular", "sparse")
+    x = torch.randn(12, 3, 20).double().requires_grad_()
+    if who == "run":
+        out = made.run(4 * x)[0]["3_lif"]
+    elif who == "output":
+        nodes = {"weights": nn.Dense(20, 30), "neurons": neurons(), "more": nn.Dense(30, 30, products="sparse")}
+        chain = [("input", "weights"), ("weights", "neurons"), ("neurons", "more"), ("more", "output")]
+        out, _ = Network(nodes, [*chain, ("neurons", "output")]).double()(4 * x)
+    else:
+        seen = []
+
+        def look(module, inputs, outputs):
+            seen.append(outputs)
+
+        watch = torch.nn.modules.module.register_module_forward_hook if "every" in who else None
+        handle = watch(look) if watch else made.nodes["1_lif"].register_forward_hook(look)
+        out, _ = made(4 * x)
+        handle.remove()
+        assert seen
+    out.sum().backward()
+    assert set(always) == {None}
+
+
 def test_spikes_changed_in_place_are_no_longer_known():
     spikes, _ = neurons()(torch.randn(4, 2, 8, requires_grad=True))
+    only_inside(spikes)
     assert hasattr(spikes, ATTRIBUTE)
     with torch.no_grad():
         spikes.mul_(2)

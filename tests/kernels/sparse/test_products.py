@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import logging
 import weakref
@@ -214,6 +215,36 @@ def test_small_and_other_tensors_go_the_dense_way(told):
     assert widened(torch.zeros(2, 1, 4, 8, 8)).shape == (2, 1, 4, 8, 8)
 
 
+def test_sparse_products_that_cannot_be_are_told_once(told):
+    layer = Dense(512, 20, products="sparse", dtype=torch.bfloat16)
+    for _ in range(2):
+        layer(torch.zeros(2, 3, 512, dtype=torch.bfloat16))
+    assert told.text.count("dense product, although products = sparse: none for torch.bfloat16 on cpu") == 1
+    with torch.autocast("cpu", torch.bfloat16):
+        Dense(512, 20, products="sparse")(torch.zeros(2, 3, 512))
+    assert told.text.count("autocast is on") == 1
+    told.clear()
+    Dense(512, 20, dtype=torch.bfloat16)(torch.zeros(2, 3, 512, dtype=torch.bfloat16))
+    assert not told.records
+
+
+def test_infinite_inputs_are_multiplied_as_they_are():
+    x = torch.zeros(9, 70, dtype=torch.float64)
+    x[4, 3] = float("inf")
+    weight = torch.randn(5, 70, dtype=torch.float64)
+    torch.testing.assert_close(linear(x, weight, None, "sparse"), linear(x, weight, None, "dense"), equal_nan=True)
+
+
+def test_the_choice_may_change_and_shows():
+    for layer in (Dense(3, 4), Conv2d(3, 4, 3)):
+        assert "products" not in repr(layer)
+        layer.products = "sparse"
+        assert "products='sparse'" in repr(layer)
+        assert copy.deepcopy(layer).products == "sparse"
+        with pytest.raises(ValueError, match="products = 'none' must be one of"):
+            layer.products = "none"
+
+
 def test_transformations_of_torch_func_work():
     layer = Dense(40, 30, products="sparse")
     x = made((4, 2, 40), "spikes", torch.float32)
@@ -228,8 +259,14 @@ def test_errors_name_choice_and_shape():
         pass
     with pytest.raises(ValueError, match=r"Dense: input has shape \[2, 3\]"):
         Dense(3, 3)(torch.zeros(2, 3))
-    with pytest.raises(RuntimeError):
-        Dense(3, 3, products="sparse")(torch.zeros(2, 3, 4))
+    for products in choice.CHOICES:
+        with pytest.raises(ValueError, match=r"has 4 values a step, \[2, 3, 4\], but the layer takes 3"):
+            Dense(3, 3, products=products)(torch.zeros(2, 3, 4))
+    for wrong in (torch.zeros(2, 3, 3, dtype=torch.bool), torch.zeros(2, 3, 3, dtype=torch.int64)):
+        with pytest.raises(TypeError, match=r"spikes are numbers here: x.float\(\)"):
+            Dense(3, 3)(wrong)
+    with pytest.raises(TypeError, match=r"input is a list; give a tensor"):
+        Dense(3, 3)([[[0.0] * 3]])
     with pytest.raises(RuntimeError):
         Conv2d(3, 3, 3, products="sparse")(torch.zeros(2, 3, 2, 8, 8))
     with pytest.raises(RuntimeError):

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import cfunc, njit
+from numba import njit
 from torch import Tensor
 
 from spikelab.kernels.buffers import pool
-from spikelab.kernels.native import CLAIMED, ENTERED, ENTRY, array_at, claim, table_of
+from spikelab.kernels.native import CLAIMED, ENTERED, array_at, claim, entry, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
 from spikelab.kernels.sparse.numba_cpu.bits import bits_set, lowest_bit
 from spikelab.kernels.sparse.numba_cpu.spike_list import DTYPES, WORD, SpikeList
@@ -232,7 +232,7 @@ def _sum_pixels(picture: Any, sums: Any) -> None:
 def _entry(dtype: Any) -> Any:
     """Both kernels; in its table: which of them, sizes, then addresses."""
 
-    @cfunc(ENTRY, cache=True)
+    @entry("sparse convolutions")
     def enter(table: Any) -> None:
         learns, pictures, words, varied, pieces, piece_size, threads = (
             *(table[2], table[3], table[4], table[5], table[6]),

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import cfunc, njit
+from numba import njit
 from torch import Tensor
 
 from spikelab.kernels.buffers import pool
-from spikelab.kernels.native import CLAIMED, ENTERED, ENTRY, array_at, claim, table_of
+from spikelab.kernels.native import CLAIMED, ENTERED, array_at, claim, entry, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
 from spikelab.kernels.sparse.numba_cpu.convolution import arrange, columns_reached, lanes_of, numbers_of, row_of
 from spikelab.kernels.sparse.numba_cpu.costs import GRADIENT_BYTES
@@ -60,7 +60,7 @@ def _linear(starts: Any, places: Any, grad: Any, columns: Any, out: Any, part: i
 
 @cache
 def _linear_entry(dtype: Any) -> Any:
-    @cfunc(ENTRY, cache=True)
+    @entry("gradients of a sparse linear layer")
     def enter(table: Any) -> None:
         rows, inputs, outputs, lists, length, parts, block = (
             *(table[2], table[3], table[4], table[5]),
@@ -122,7 +122,7 @@ def _feel(
 
 @cache
 def _convolution_entry(dtype: Any) -> Any:
-    @cfunc(ENTRY, cache=True)
+    @entry("gradients of a sparse convolution")
     def enter(table: Any) -> None:
         pictures, words, threads = table[2], table[3], table[4]
         channels, height, width, outputs, lanes = table[5], table[6], table[7], table[8], table[9]

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import cfunc, njit
+from numba import njit
 from torch import Tensor
 
 from spikelab.kernels.buffers import pool
-from spikelab.kernels.native import CLAIMED, ENTERED, ENTRY, array_at, claim, table_of
+from spikelab.kernels.native import CLAIMED, ENTERED, array_at, claim, entry, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
 from spikelab.kernels.sparse.numba_cpu.lists import Lists, lists_by_column, lists_by_row
 from spikelab.kernels.sparse.numba_cpu.spike_list import DTYPES, SpikeList
@@ -164,7 +164,7 @@ def _gradient(
 def _entry(dtype: Any) -> Any:
     """Both kernels; in its table: which of them, sizes, then addresses."""
 
-    @cfunc(ENTRY, cache=True)
+    @entry("sparse linear layers")
     def enter(table: Any) -> None:
         backward, rows, inputs, outputs, lists = table[2], table[3], table[4], table[5], table[6]
         length, varied, pieces, part, threads, room = table[7], table[8], table[9], table[10], table[11], table[12]

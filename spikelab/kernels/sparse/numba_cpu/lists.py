@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import cfunc, njit
+from numba import njit
 from torch import Tensor
 
 from spikelab.kernels.buffers import pool
-from spikelab.kernels.native import CLAIMED, ENTRY, array_at, claim, table_of
+from spikelab.kernels.native import CLAIMED, array_at, claim, entry, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
 from spikelab.kernels.sparse.numba_cpu.bits import lowest_bit
 from spikelab.kernels.sparse.numba_cpu.spike_list import DTYPES, GROUP, WORD, SpikeList
@@ -104,7 +104,7 @@ def _count_columns(bits: Any, counts: Any, block: int, p: int) -> None:
 
 @cache
 def _entry(dtype: Any) -> Any:
-    @cfunc(ENTRY, cache=True)
+    @entry("lists of spikes")
     def enter(table: Any) -> None:
         what, rows, words, columns, block, pieces = table[2], table[3], table[4], table[5], table[6], table[7]
         count, length, spread_length, empty = table[8], table[9], table[10], table[11]

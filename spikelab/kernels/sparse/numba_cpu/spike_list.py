@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import torch
-from numba import cfunc, njit
+from numba import njit
 from torch import Tensor
 
-from spikelab.kernels.native import CLAIMED, ENTRY, array_at, claim, table_of
+from spikelab.kernels.native import CLAIMED, array_at, claim, entry, table_of
 from spikelab.kernels.numba_pipeline import NoAliasCompiler
 from spikelab.kernels.sparse.numba_cpu.bits import bits_set, lowest_bit
 from spikelab.kernels.threads import PARALLEL_FROM, run_on_threads
@@ -75,7 +76,7 @@ def _collect(x: Any, bits: Any, starts: Any, values: Any, first: int, last: int)
 
 @cache
 def _pack_entry(dtype: Any) -> Any:
-    @cfunc(ENTRY, cache=True)
+    @entry("the packing of spikes")
     def enter(table: Any) -> None:
         rows, columns, words, grain, collects = table[2], table[3], table[4], table[5], table[6]
         x = array_at(table[7], (rows, columns), dtype)
@@ -148,7 +149,9 @@ def list_spikes(x: Tensor) -> SpikeList:
     count = int(counts.sum())
     firsts = seen[counts > 0, 0]
     values = torch.empty(0, dtype=x.dtype)
-    if count and (bool((firsts != firsts[0]).any()) or bool(seen[:, 1].any())):
+    # infinity times the sum of no weights would not be zero
+    alike = not count or (bool((firsts == firsts[0]).all()) and not bool(seen[:, 1].any()) and isfinite(firsts[0]))
+    if not alike:
         values = torch.empty(count, dtype=x.dtype)
         _run_pack(x, bits, counts.cumsum(0) - counts, values, columns, count)
     return SpikeList(columns, bits, counts, count, float(firsts[0]) if count else 0.0, values)

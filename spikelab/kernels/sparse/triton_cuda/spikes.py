@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -70,7 +71,8 @@ def list_spikes(x: Tensor) -> DeviceSpikes:
     # counts of single programs are at most 1024, so their sum as whole numbers is exact
     spikes, least, most = found[..., 0].long().sum(), found[..., 1].amin(), found[..., 2].amax()
     number, low, high = torch.stack([spikes.double(), least.double(), most.double()]).tolist()
-    same = low == high
+    # infinity times the sum of no weights would not be zero
+    same = low == high and isfinite(low)
     value = most.to(x.dtype) if same else most.new_ones((), dtype=x.dtype)
     varied = number > 0 and not same
     shape = (count, channels, height, width)
