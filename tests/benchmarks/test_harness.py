@@ -102,7 +102,9 @@ def test_a_worker_reports_errors_and_its_own_death():
 
 def test_a_missing_environment_says_how_to_make_it(tmp_path, monkeypatch):
     monkeypatch.setattr(environments, "FOLDER", tmp_path)
-    with pytest.raises(environments.NotInstalled, match=r"'python -m benchmarks.environments norse' this one; .*--peers plain_torch"):
+    with pytest.raises(
+        environments.NotInstalled, match=r"benchmarks.environments norse' this one; .*--peers plain_torch"
+    ):
         training.run(cases=TINY[:1], peers=["norse"], say=lambda text: None)
 
 
