@@ -18,19 +18,14 @@ from spikelab.kernels.generated import load_generated
 from spikelab.kernels.keep import Keep
 from spikelab.kernels.kept import least_kept, linear_between_spikes
 from spikelab.kernels.triton.arrays import steps_written_out
+from spikelab.kernels.triton.dtypes import DTYPES, computed_in
 from spikelab.kernels.triton.launch import Launcher
 from spikelab.kernels.triton.layout import Layout, arrange
 from spikelab.kernels.triton.source import Source
 from spikelab.neurons.step import Step, StepOptions, build_step
 
-DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 #: Of a rounded value that is kept: it has the range of float32. What is small in SI units would be 0 in float16.
 _ROUNDED = torch.bfloat16
-
-
-def state_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Of states and coefficients, for an input of this dtype."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +48,7 @@ class Kernel:
     def source(self, keep: int) -> Source:
         """What the kernels are printed from."""
         keep = Keep(keep)
-        dtype = str(state_dtype(self.dtype)).removeprefix("torch.")
+        dtype = str(computed_in(self.dtype)).removeprefix("torch.")
         together = steps_written_out(self.step)
         if keep & Keep.CHECKPOINTS:
             # a checkpoint before each step would be no less than all values
@@ -67,7 +62,7 @@ class Kernel:
     @cache  # noqa: B019
     def _kept_dtype(self, keep: int) -> torch.dtype:
         exact = self.dtype.itemsize > 2 or bool(Keep(keep) & Keep.FULL) or not linear_between_spikes(self.step)
-        return state_dtype(self.dtype) if exact else _ROUNDED
+        return computed_in(self.dtype) if exact else _ROUNDED
 
     @cache  # noqa: B019
     def _launcher(self, direction: str, keep: int, coefficient_gradients: bool) -> Launcher:
@@ -84,7 +79,7 @@ class Kernel:
             x: input [T, B, ...].
             keep: what to keep.
         """
-        dtype, source = state_dtype(self.dtype), self.source(keep)
+        dtype, source = computed_in(self.dtype), self.source(keep)
         out = torch.empty_like(x)
         records = [torch.empty_like(x, dtype=dtype) for _ in self.step.outputs[1:]]
         final = [_empty_step(x, dtype) for _ in self.step.states]
@@ -130,7 +125,7 @@ class Kernel:
         """Uninitialised gradients of the input and the states; they lie as the input does, if any of it was saved."""
         like = grad_out if not saved or saved[0].shape != grad_out.shape else saved[0]
         grad_x = torch.empty_like(like, dtype=self.dtype)
-        return grad_x, [_empty_step(grad_x, state_dtype(self.dtype)) for _ in grad_final]
+        return grad_x, [_empty_step(grad_x, computed_in(self.dtype)) for _ in grad_final]
 
     def backward(
         self,
@@ -207,4 +202,4 @@ def kernel(options: StepOptions, shared: tuple[bool, ...], dtype: torch.dtype) -
     return Kernel(build_step(options), shared, dtype)
 
 
-__all__ = ["Kernel", "kernel", "state_dtype"]
+__all__ = ["Kernel", "kernel"]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from spikelab.kernels.sparse.support import is_known, only_inside
 from spikelab.nn.checks import NonFiniteError
+from spikelab.nn.connect import Conv2d, Dense
 from spikelab.nn.neuron import Neuron
 from spikelab.nn.segments import run_in_segments
 from spikelab.nn.state import State, Stateful
@@ -198,7 +199,7 @@ class Network(Stateful):
         for place, part in enumerate(self._parts):
             if len(part) == 1 and (part[0], part[0]) not in self.edges:
                 self._run_node(part[0], outputs, before, after)
-                if part[0] not in kept and is_known(outputs[part[0]]) and not self._is_watched():
+                if part[0] not in kept and is_known(outputs[part[0]]) and self._ends_in_products(part[0]):
                     only_inside(outputs[part[0]])
             else:
                 self._run_cycle(part, outputs, before, after)
@@ -208,12 +209,13 @@ class Network(Stateful):
                     del outputs[name]
         return outputs, after
 
-    def _is_watched(self) -> bool:
-        """Whether hooks see what passes between nodes, and may ask for its gradient."""
+    def _ends_in_products(self, name: str) -> bool:
+        """Whether nothing but products gets a node's output: no module that may hand it on as it is, and no hook."""
         everywhere = torch.nn.modules.module
-        return bool(everywhere._global_forward_hooks or everywhere._global_forward_pre_hooks) or any(
-            module._forward_hooks or module._forward_pre_hooks for module in self.modules()
-        )
+        hooks = [everywhere._global_forward_hooks, everywhere._global_forward_pre_hooks]
+        for module in self.modules():
+            hooks += [module._forward_hooks, module._forward_pre_hooks]
+        return not any(hooks) and all(isinstance(self.nodes[b], (Conv2d, Dense)) for a, b in self.edges if a == name)
 
     def evaluate(self, x: Tensor) -> dict[str, Tensor]:
         """What every node gives for x [T, B, ...], in evaluation mode and without gradients: name -> [T, B, ...].

@@ -19,7 +19,8 @@ from spikelab import registry  # noqa: E402
 from spikelab.kernels import triton_cuda  # noqa: E402
 from spikelab.kernels.keep import Keep  # noqa: E402
 from spikelab.kernels.triton.device import INTERPRETED  # noqa: E402
-from spikelab.kernels.triton_cuda import kernel, state_dtype  # noqa: E402
+from spikelab.kernels.triton.dtypes import computed_in  # noqa: E402
+from spikelab.kernels.triton_cuda import kernel  # noqa: E402
 from spikelab.neurons.step import StepOptions, build_step  # noqa: E402
 
 pytestmark = [
@@ -51,7 +52,7 @@ def compiled(options, dtype, keep, direction, learn=False, split=False, architec
         elif name in ("steps_", "size_", "inner_") or name.endswith(("time_", "row_")):
             signature[name] = "i32"
         else:
-            of = dtype if name in ("x_all_", "out_", "grad_out_", "grad_x_", "given_spike_") else state_dtype(dtype)
+            of = dtype if name in ("x_all_", "out_", "grad_out_", "grad_x_", "given_spike_") else computed_in(dtype)
             if name.startswith("kept_"):
                 signs = source.kept.signs if source.kept is not None else ()
                 of = torch.int8 if name[5:-1] in signs else found._kept_dtype(keep)

@@ -159,6 +159,18 @@ def test_whoever_sees_the_spikes_gets_their_whole_gradient(always):
     torch.testing.assert_close(*found)
 
 
+@pytest.mark.parametrize("between", [torch.nn.Identity(), nn.Flatten()])
+def test_spikes_that_a_network_hands_on_are_seen(between, always):
+    torch.manual_seed(3)
+    nodes = {"weights": nn.Dense(20, 30), "neurons": neurons(), "same": between}
+    network = Network(nodes, [("input", "weights"), ("weights", "neurons"), ("neurons", "same"), ("same", "output")])
+    spikes, _ = network(4 * torch.randn(12, 3, 20))
+    after = nn.Dense(30, 25, products="sparse")
+    (found,) = torch.autograd.grad(after(spikes).sum(), spikes)
+    assert always == [None]
+    torch.testing.assert_close(found, after.weight.sum(0).expand_as(found))
+
+
 @pytest.mark.parametrize("who", ["run", "hook", "output", "hook everywhere"])
 def test_a_network_knows_who_sees_its_spikes(who, always):
     made = network("dense", "triangular", "sparse")

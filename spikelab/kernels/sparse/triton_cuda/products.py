@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from spikelab.kernels.sparse.triton_cuda import code
-from spikelab.kernels.sparse.triton_cuda.spikes import WORD, DeviceSpikes, sum_dtype
+from spikelab.kernels.sparse.triton_cuda.spikes import WORD, DeviceSpikes
 from spikelab.kernels.sparse.window import Window
 from spikelab.kernels.triton.device import on, tl, triton
+from spikelab.kernels.triton.dtypes import computed_in
 
 #: Most outputs that a program adds at once; programs that keep a device busy.
 _LANES, _PROGRAMS = 256, 4096
@@ -39,7 +40,7 @@ def spike_convolution(spikes: DeviceSpikes, window: Window, weight: Tensor, bias
     out = weight.new_empty((pictures, *window.out_size, window.outputs))
     lanes = _lanes(window.outputs)
     grid = (out[..., 0].numel(), triton.cdiv(window.outputs, lanes))
-    total = _SUMS[sum_dtype(weight.dtype)]
+    total = _SUMS[computed_in(weight.dtype)]
     bias = weight.new_zeros(window.outputs) if bias is None else bias.contiguous()
     seen, strides = _seen(spikes)
     with on(weight):
@@ -60,7 +61,7 @@ def convolution_weight_gradient(spikes: DeviceSpikes, window: Window, grad: Tens
     # few weights: programs share the pixels as well. That depends on sizes alone, and so the result repeats
     part = triton.cdiv(words, min(words, triton.cdiv(_PROGRAMS, lines * strips)))
     parts = triton.cdiv(words, part)
-    sums = grad.new_empty((parts, lines, window.outputs), dtype=sum_dtype(grad.dtype))
+    sums = grad.new_empty((parts, lines, window.outputs), dtype=computed_in(grad.dtype))
     seen, strides = _seen(spikes)
     with on(grad):
         code.weight_gradient[(lines, strips, parts)](
@@ -84,7 +85,7 @@ def convolution_input_gradient(wanted: DeviceSpikes, window: Window, weight: Ten
         code.input_gradient[(out[..., 0].numel(),)](
             wanted.by_pixel, _table(weight), grad.permute(0, 2, 3, 1).contiguous(), out,
             window.channels, wanted.by_pixel.shape[1], window.outputs, *_numbers(window),
-            LANES=lanes, SUM=_SUMS[sum_dtype(grad.dtype)], **_options(lanes),
+            LANES=lanes, SUM=_SUMS[computed_in(grad.dtype)], **_options(lanes),
         )  # fmt: skip
     return out.permute(0, 3, 1, 2)
 

@@ -10,14 +10,9 @@ from torch import Tensor
 
 from spikelab.kernels.sparse.triton_cuda import code
 from spikelab.kernels.triton.device import on
+from spikelab.kernels.triton.dtypes import DTYPES, computed_in
 
 WORD = 32
-DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-
-
-def sum_dtype(dtype: torch.dtype) -> torch.dtype:
-    """In which products of this dtype are added up."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ def list_spikes(x: Tensor) -> DeviceSpikes:
     grid = (-(-pixels // WORD), -(-channels // WORD))
     by_pixel = x.new_empty((pixels, grid[1]), dtype=torch.int32)
     by_channel = x.new_empty((channels, grid[0]), dtype=torch.int32)
-    found = x.new_empty((*grid, 3), dtype=sum_dtype(x.dtype))
+    found = x.new_empty((*grid, 3), dtype=computed_in(x.dtype))
     with on(x):
         code.pack[grid](
             pictures, by_pixel, by_channel, found, pixels, channels, height, width, *pictures.stride(), *grid,
