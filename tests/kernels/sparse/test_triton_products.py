@@ -183,7 +183,6 @@ def networks(device, products, recompute):
 
 @pytest.mark.parametrize("recompute", [False, True])
 def test_networks_learn_what_they_learn_with_dense_products(recompute, device, taken, monkeypatch):
-    judge = product.choice.is_worth
     monkeypatch.setattr(product.choice, "is_worth", lambda sparse, dense: True)
     x = 4 * normal((4, 2, 1, 5, 6), device)
     found = []
@@ -193,7 +192,6 @@ def test_networks_learn_what_they_learn_with_dense_products(recompute, device, t
             out, _ = made_network(x)
         out.square().sum().backward()
         found.append([out.detach(), *(p.grad for p in made_network.parameters() if p.grad is not None)])
-    assert judge(1.0, 2.0)
     assert float(found[0][0].sum()) > 0
     agree(*found)
     # with checkpoints the input is there in the backward pass, which finds out where its gradient matters
