@@ -33,8 +33,14 @@ from spikelab.kernels.sparse.window import Window
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 #: Rows, inputs, outputs.
 LINEAR = ((1600, 512, 512), (1600, 2048, 2048))
-#: Pictures, channels, height and width, outputs, window, padding.
-CONVOLUTIONS = ((320, 2, 34, 16, 5, 0), (320, 16, 15, 32, 3, 0), (64, 32, 32, 64, 3, 1), (16, 64, 64, 64, 3, 1))
+#: Pictures, channels, height and width, outputs, window, stride, padding.
+CONVOLUTIONS = (
+    (320, 2, 34, 16, 5, 1, 0),
+    (320, 16, 15, 32, 3, 1, 0),
+    (88, 16, 32, 32, 3, 2, 1),
+    (64, 32, 32, 64, 3, 1, 1),
+    (16, 64, 64, 64, 3, 1, 1),
+)
 
 
 def seconds(run: Callable[[], object], device: str) -> float:
@@ -124,7 +130,8 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     ) -> None:  # fmt: skip
         row = {"layer": name, "density": density, **ratios(product, weight, chosen.rounds)}
         row |= input_ratios(everywhere, wanted, chosen.rounds, device)
-        row["auto"] = "sparse" if choice.is_worth(*costs) else "dense"
+        # the gradient of the weights is wanted here
+        row["auto"] = "sparse" if choice.is_worth(costs[0], products.DENSE_LEARNING * costs[1]) else "dense"
         row["input_auto"] = "where wanted" if choice.is_worth(*input_costs) else "everywhere"
         rows.append(row)
         figures = [row[key] for key in ("forward", "times_forward", "gradient", "times_gradient")]
@@ -152,19 +159,22 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
                 lambda grad=grad, plain=plain, places=places: products.linear_input_gradient(places, plain, grad),
                 products.linear_input_cost(count, inputs, outputs, float(x.sum()), x.dtype),
             )  # fmt: skip
-    for count, channels, side, outputs, kernel, padding in convolution_sizes:
+    for count, channels, side, outputs, kernel, stride, padding in convolution_sizes:
+        step, edge = (stride, stride), (padding, padding)
+        strided = f", stride {stride}" * (stride > 1)
         weight = torch.randn(outputs, channels, kernel, kernel, device=device, requires_grad=True)
-        window = Window(channels, side, side, outputs, (kernel, kernel), (1, 1), (padding, padding))
+        window = Window(channels, side, side, outputs, (kernel, kernel), step, edge)
         for density in densities:
             x = (torch.rand(count, channels, side, side, device=device) < density).float()
             grad, plain = torch.randn(count, outputs, *window.out_size, device=device), weight.detach()
             places = products.list_spikes(x)
             measure(
-                f"convolution {channels} to {outputs}, {kernel} x {kernel}, {count} pictures of {side} x {side}",
+                f"convolution {channels} to {outputs}, {kernel} x {kernel}{strided}, {count} pictures of "
+                f"{side} x {side}",
                 density, weight,
-                lambda path, x=x, weight=weight, p=padding: convolution(x, weight, None, (1, 1), (p, p), path),
+                lambda path, x=x, weight=weight, s=step, p=edge: convolution(x, weight, None, s, p, path),
                 products.convolution_cost(count, window, float(x.sum()), x.dtype),
-                lambda grad=grad, plain=plain, shape=x.shape, p=padding: conv2d_input(shape, plain, grad, 1, p),
+                lambda grad=grad, plain=plain, shape=x.shape, s=step, p=edge: conv2d_input(shape, plain, grad, s, p),
                 lambda grad=grad, plain=plain, window=window, places=places: products.convolution_input_gradient(
                     places, window, plain, grad
                 ),

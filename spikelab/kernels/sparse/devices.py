@@ -29,6 +29,9 @@ class Products(Protocol):
 
     #: Whether a sample tells of the density before all is looked at.
     SAMPLED: bool
+    #: How many times longer dense products take than sparse ones where the gradient of the weights is wanted too, for
+    #: products that would take equally long without.
+    DENSE_LEARNING: float
     #: Nanoseconds for each element of which it is found out whether its gradient is wanted.
     SUPPORT_FOUND: float
 

@@ -108,19 +108,26 @@ def _products_for(x: Tensor, weight: Tensor, wish: str, name: Callable[[], str])
 
 
 def _list_if_worth(
-    x: Tensor, wish: str, products: Products, cost: Callable[[float], tuple[float, float]], name: Callable[[], str]
-) -> Spikes | None:
+    x: Tensor, weight: Tensor, wish: str, products: Products, cost: Callable[[float], tuple[float, float]],
+    name: Callable[[], str],
+) -> Spikes | None:  # fmt: skip
     """The spikes of x [rows, ...] if the sparse path is taken, else None."""
+    learns = weight.requires_grad and torch.is_grad_enabled()
+
+    def is_worth(count: float) -> bool:
+        sparse, dense = cost(count)
+        return choice.is_worth(sparse, dense * products.DENSE_LEARNING if learns else dense)
+
     if wish == "auto":
-        if not choice.is_worth(*cost(0.0)):
+        if not is_worth(0):
             return None  # too small, whatever the density
         sampled = choice.sampled_density(x) if products.SAMPLED else 0.0
         # a sample is rough; what it promises is counted before it is believed
-        if not choice.is_worth(*cost(0.7 * sampled * x.numel())):
+        if not is_worth(0.7 * sampled * x.numel()):
             choice.tell(name(), wish, sampled, False)
             return None
     spikes: Spikes = products.list_spikes(x)
-    sparse = wish == "sparse" or choice.is_worth(*cost(spikes.count))
+    sparse = wish == "sparse" or is_worth(spikes.count)
     choice.tell(name(), wish, spikes.density, sparse)
     return spikes if sparse else None
 
@@ -145,7 +152,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, products: str = "auto
     if sparse is None:
         return functional.linear(x, weight, bias)
     spikes = _list_if_worth(
-        x.reshape(rows, inputs), wish, sparse,
+        x.reshape(rows, inputs), weight, wish, sparse,
         lambda count: sparse.linear_cost(rows, inputs, outputs, count, x.dtype), name,
     )  # fmt: skip
     if spikes is None:
@@ -180,7 +187,7 @@ def convolution(
         spikes = None
         if min(window.out_size) >= 1 and x.shape[1] == channels:
             spikes = _list_if_worth(
-                x, wish, sparse, lambda count: sparse.convolution_cost(len(x), window, count, x.dtype), name
+                x, weight, wish, sparse, lambda count: sparse.convolution_cost(len(x), window, count, x.dtype), name
             )
         if spikes is not None:
             out: Tensor = _Convolution.apply(x, weight, bias, spikes, sparse, window, support_of(x))

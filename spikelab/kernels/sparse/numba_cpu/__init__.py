@@ -2,6 +2,7 @@
 
 from spikelab.kernels.sparse.numba_cpu.convolution import convolution_weight_gradient as convolution_weight_gradient
 from spikelab.kernels.sparse.numba_cpu.convolution import spike_convolution as spike_convolution
+from spikelab.kernels.sparse.numba_cpu.costs import DENSE_LEARNING as DENSE_LEARNING
 from spikelab.kernels.sparse.numba_cpu.costs import SAMPLED as SAMPLED
 from spikelab.kernels.sparse.numba_cpu.costs import SUPPORT_FOUND as SUPPORT_FOUND
 from spikelab.kernels.sparse.numba_cpu.costs import convolution_cost as convolution_cost

@@ -1,5 +1,6 @@
 """Products with spikes on CUDA devices; ``numba_cpu`` has the same functions."""
 
+from spikelab.kernels.sparse.triton_cuda.costs import DENSE_LEARNING as DENSE_LEARNING
 from spikelab.kernels.sparse.triton_cuda.costs import SAMPLED as SAMPLED
 from spikelab.kernels.sparse.triton_cuda.costs import SUPPORT_FOUND as SUPPORT_FOUND
 from spikelab.kernels.sparse.triton_cuda.costs import convolution_cost as convolution_cost

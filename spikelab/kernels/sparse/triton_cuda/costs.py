@@ -16,6 +16,8 @@ from spikelab.kernels.sparse.window import Window
 
 #: Whether a sample tells of the density before all is looked at: listing costs less than asking twice.
 SAMPLED = False
+#: The gradient of the weights is supposed to cost both paths what the product does.
+DENSE_LEARNING = 1.0
 #: An element of which it is found out whether its gradient is wanted.
 SUPPORT_FOUND = 2e-3
 #: A call: three launches, and the wait for a number.
