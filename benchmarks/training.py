@@ -2,9 +2,11 @@
 
     python -m benchmarks.training --quick
     python -m benchmarks.training --threads 1,2 --json training.json
+    python -m benchmarks.training --threads 1,2 --json training.json --resume                    goes on with the file
+    python -m benchmarks.training --threads 1,2 --json training.json --resume --cases video_T11  one case again
 
 Writes one row a case, thread count and peer as JSON and, beside it, as CSV; after each case, so that an interrupted run
-keeps what it measured.
+keeps what it measured. Each row says when and from which commit it was taken.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any
 from benchmarks import environments, machine
 from benchmarks.cases import CASES, QUICK, Case, select
 from benchmarks.check import WrongOutput, check, write_truth
+from benchmarks.earlier import Earlier
 from benchmarks.floors import judge
 from benchmarks.interleave import TURN, against_fastest, time_in_turns
 from benchmarks.peers import COMPILED, DENSE, OURS, PEERS, PLAIN
@@ -41,6 +44,7 @@ def run(
     memory: bool = True,
     quick: bool = False,
     install: bool = False,
+    resume: bool = False,
     say: Say = print,
 ) -> dict[str, Any]:
     """Measures cases and gives the report.
@@ -55,13 +59,15 @@ def run(
         memory: measure peak memory too, each in a fresh process.
         quick: few cases, three rounds, no memory: a first look.
         install: make missing environments first.
+        resume: keep what ``json_file`` holds; measure the given cases, which takes the place of what it holds of them,
+            or if none are given those that it lacks.
         say: takes progress and tables.
 
     Returns:
         {"machine", "settings", "peers", "rows", "summaries", "floors", "failures"}.
 
     Raises:
-        ValueError: for an unknown case or peer, or a number that is not positive.
+        ValueError: for an unknown case or peer, a number that is not positive, or a file that cannot be gone on with.
         NotInstalled: if a peer's environment is missing.
         WorkerFailed, WrongOutput: if spikelab or the plain loop themselves fail; others are left out and reported.
     """
@@ -78,18 +84,17 @@ def run(
             environments.make(PEERS[name], say) if install else environments.interpreter(PEERS[name])
     except environments.NotInstalled as error:
         raise environments.NotInstalled(f"{error}; or compare with plain PyTorch alone: --peers {PLAIN}") from None
-    report: dict[str, Any] = {
-        "machine": machine.describe(),
-        "settings": {"threads": list(threads), "rounds": rounds, "turn_seconds": turn, "memory": memory},
-        "peers": {},
-        "rows": [],
-        "summaries": [],
-        "floors": [],
-        "failures": [],
-    }
+    here = machine.describe()
+    settings = {"threads": list(threads), "rounds": rounds, "turn_seconds": turn, "memory": memory}
+    earlier = Earlier(Path(json_file) if resume and json_file else None, here, settings)
+    report: dict[str, Any] = {"machine": here, "settings": settings, "peers": earlier.peers}
+    report |= earlier.without([case.name for case in chosen] if cases else [], threads)
+    report["floors"] = judge(report["summaries"])
     peak: dict[str, dict[str, int | None]] = {}
     for count in threads:
-        _measure(report, chosen, [OURS, PLAIN, *names], count, rounds, turn, memory, peak, json_file, say)
+        missing = [case for case in chosen if cases or not earlier.has(case.name, count)]
+        if missing:
+            _measure(report, missing, [OURS, PLAIN, *names], count, rounds, turn, memory, peak, json_file, say)
     say(floors_table(report["floors"]))
     return report
 
@@ -108,7 +113,7 @@ def _measure(
 ) -> None:
     with ExitStack() as stack:
         sessions = {name: stack.enter_context(Session(PEERS[name], threads)) for name in names}
-        report["peers"] = {name: session.versions for name, session in sessions.items()}
+        report["peers"] |= {name: session.versions for name, session in sessions.items()}
         for case in cases:
             load = machine.load_average()
             say(f"{case.name}, {threads} thread{'s' if threads > 1 else ''}, load {load}")
@@ -123,10 +128,17 @@ def _measure(
             ]
             report["rows"] += rows
             report["summaries"].append(_summary(case, threads, times, list(checked), peaks))
+            for entries in (report["rows"], report["summaries"]):
+                entries.sort(key=_place)
             report["floors"] = judge(report["summaries"])
             if json_file is not None:
                 write(Path(json_file), report)
             say(rows_table(rows))
+
+
+def _place(entry: dict[str, Any]) -> tuple[int, int]:
+    """Where a row stands in a file: cases in their order, however often a run was gone on with."""
+    return entry["threads"], list(CASES).index(entry["case"]) if entry["case"] in CASES else len(CASES)
 
 
 def _check_all(sessions: dict[str, Session], case: Case, report: dict[str, Any], say: Say) -> dict[str, dict[str, Any]]:
@@ -187,6 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=11, help="how often everyone has a turn (11)")
     parser.add_argument("--no-memory", action="store_true", help="leave peak memory out")
     parser.add_argument("--quick", action="store_true", help="few cases and rounds, no memory: a first look")
+    parser.add_argument(
+        "--resume", action="store_true", help="keep what the file holds: measure what it lacks, or --cases"
+    )
     parser.add_argument("--install", action="store_true", help="make missing environments first")
     options = parser.parse_args(arguments)
     try:
@@ -199,6 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             memory=not options.no_memory,
             quick=options.quick,
             install=options.install,
+            resume=options.resume,
         )
     except (ValueError, OSError, environments.NotInstalled, WorkerFailed, WrongOutput) as error:
         print(f"error: {error}", file=sys.stderr)

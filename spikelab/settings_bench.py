@@ -25,6 +25,8 @@ class BenchTrain:
     """Make the frameworks' environments first, where they are missing (downloads)."""
     json: str | None = None
     """Write one row per case, thread count and framework to this file, after each case; and the same as CSV."""
+    resume: bool = False
+    """Keep what the JSON file holds: measure the cases that it lacks, or those given (again)."""
 
     def __post_init__(self) -> None:
         good = bool(self.threads) and min(self.threads) >= 1

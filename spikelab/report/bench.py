@@ -73,6 +73,7 @@ def bench_training(settings: BenchTrain) -> dict[str, Any]:
         memory=settings.memory,
         quick=settings.quick,
         install=settings.install,
+        resume=settings.resume,
     )
     if report["failures"]:
         first = report["failures"][0]

@@ -48,6 +48,18 @@ def test_one_row_a_case_and_peer_in_json_and_csv(report):
     assert "plain_torch" in report.said
 
 
+def test_a_run_that_goes_on_adds_to_what_it_finds(report, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_peak_memory", lambda *_: None)  # two more processes
+    file = tmp_path / "training.json"
+    file.write_text(report.file.read_text())
+    options = {"threads": [1], "peers": [PLAIN], "rounds": 2, "turn": 0.01, "say": lambda text: None}
+    found = training.run(file, cases=TINY[3:], resume=True, memory=True, **options)
+    assert found == json.loads(file.read_text())
+    assert [row["case"] for row in found["rows"]] == [TINY[0].name] * 2 + [TINY[3].name] * 2
+    assert found["rows"][:2] == report.report["rows"]
+    assert found["peers"].keys() == {OURS, PLAIN}
+
+
 def test_summary_compares_with_the_plain_loop_but_takes_no_mark_from_it(report):
     (summary,) = report.report["summaries"]
     assert summary["speedup_wall"] is None
