@@ -17,25 +17,44 @@ NAMES = {
     "spikingjelly": "SpikingJelly",
     "sinabs": "Sinabs",
 }
-_COLOURS = {"spikelab_layers": "#c1121f", "spikelab_dense": "#e07a5f"}
+_COLOURS = {
+    "spikelab_layers": "#c1121f",
+    "spikelab_dense": "#f4a261",
+    "plain_torch": "#6c757d",
+    "compiled_torch": "#1d3557",
+    "snntorch": "#7b2cbf",
+    "norse": "#2a9d8f",
+    "spikingjelly": "#4895ef",
+    "sinabs": "#8d6e63",
+}
 
 
 def _sweep(axes: Any, sweep: Mapping[str, Any], quantity: str, label: str) -> None:
     peers = dict.fromkeys(row["peer"] for row in sweep["rows"])
-    for place, peer in enumerate(peers):
+    for peer in peers:
         rows = [row for row in sweep["rows"] if row["peer"] == peer and row[quantity] is not None]
-        ours = peer in _COLOURS
         axes.plot(
             [row["value"] for row in rows],
             [row[quantity] for row in rows],
-            color=_COLOURS.get(peer, f"C{(place + 1) % 10}"),
-            linewidth=2.5 if ours else 1.2,
+            color=_COLOURS[peer],
+            linewidth=2.5 if peer.startswith("spikelab") else 1.2,
             marker="o",
             markersize=4,
             label=NAMES[peer],
         )
     axes.set(xscale="log", yscale="log", xlabel=sweep["what"], ylabel=label)
+    _plain_numbers(axes)
     axes.grid(alpha=0.3, which="both", linewidth=0.5)
+
+
+def _plain_numbers(axes: Any) -> None:
+    """Numbers at the axes as people write them, and none between the powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}" if value < 1e4 else f"{value:,.0f}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _roofline(axes: Any, found: Mapping[str, Any]) -> None:
@@ -44,8 +63,8 @@ def _roofline(axes: Any, found: Mapping[str, Any]) -> None:
     limit, bandwidth = found["product_gflops"], found["copy_gb_per_s"]
     intensity = np.geomspace(0.1, 1000, 200)
     axes.plot(intensity, np.minimum(limit, intensity * bandwidth), color="black", linewidth=1.5)
-    axes.annotate(f"copy: {bandwidth:.0f} GB/s", (0.12, 0.14 * bandwidth), rotation=33, fontsize=8)
-    axes.annotate(f"matrix product: {limit:.0f} GFLOP/s", (40, 1.1 * limit), fontsize=8)
+    axes.annotate(f"copy: {bandwidth:.0f} GB/s", (0.115, 0.4 * bandwidth), fontsize=8)
+    axes.annotate(f"matrix product: {limit:.0f} GFLOP/s", (6, 1.08 * limit), fontsize=8)
     for place, point in enumerate(found["points"]):
         axes.scatter(point["flops_per_byte"], point["gflops"], s=40, color=f"C{place}", zorder=3, label=point["name"])
     axes.set(
@@ -54,7 +73,9 @@ def _roofline(axes: Any, found: Mapping[str, Any]) -> None:
         xlabel="operations a byte that must move",
         ylabel="GFLOP/s, one thread",
         xlim=(0.1, 1e3),
+        ylim=(1, 2 * limit),
     )
+    _plain_numbers(axes)
     axes.legend(fontsize=8, loc="lower right")
     axes.grid(alpha=0.3, which="both", linewidth=0.5)
 

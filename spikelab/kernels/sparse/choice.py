@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -81,6 +82,11 @@ def sampled_density(x: Tensor) -> float:
     if len(flat) > 4 * _STRETCHES * _STRETCH:
         flat = flat[_sample_of(len(flat))]
     return int(flat.count_nonzero()) / flat.numel()
+
+
+def least_likely(sampled: float) -> float:
+    """The least density that a sample leaves likely: two standard deviations less, were all of a stretch alike."""
+    return max(0.0, sampled - 2 * math.sqrt(sampled * (1 - sampled) / _STRETCHES))
 
 
 def tell(what: str, choice: str, density: float, sparse: bool) -> None:

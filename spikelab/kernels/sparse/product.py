@@ -123,7 +123,7 @@ def _list_if_worth(
             return None  # too small, whatever the density
         sampled = choice.sampled_density(x) if products.SAMPLED else 0.0
         # a sample is rough; what it promises is counted before it is believed
-        if not is_worth(0.7 * sampled * x.numel()):
+        if not is_worth(choice.least_likely(sampled) * x.numel()):
             choice.tell(name(), wish, sampled, False)
             return None
     spikes: Spikes = products.list_spikes(x)

@@ -200,6 +200,18 @@ def test_a_sample_is_not_fooled_by_regular_sizes():
     assert choice.sampled_density(x) == pytest.approx(float(x.mean()), rel=0.1)
 
 
+@pytest.mark.parametrize("density", [0.02, 0.1, 0.4])
+def test_a_sample_promises_no_more_than_there_is_even_of_clusters(density):
+    random = torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(50):
+        clusters = torch.rand(20, 500, 1, generator=random) < density
+        x = clusters.expand(-1, -1, 64).reshape(20, -1).float()
+        found.append((choice.least_likely(choice.sampled_density(x)), float(x.mean())))
+    assert sum(least > true for least, true in found) <= 5
+    assert max(least / true for least, true in found) > 0.7
+
+
 def test_small_and_other_tensors_go_the_dense_way(told):
     linear(torch.zeros(2, 10), torch.zeros(10, 10), None)
     linear(torch.zeros(4000, 512, dtype=torch.bfloat16), torch.zeros(256, 512, dtype=torch.bfloat16), None)
