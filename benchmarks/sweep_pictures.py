@@ -48,11 +48,11 @@ def _sweep(axes: Any, sweep: Mapping[str, Any], quantity: str, label: str) -> No
 
 
 def _plain_numbers(axes: Any) -> None:
-    """Numbers at the axes as people write them, and none between the powers of ten."""
+    """Numbers at the axes as people write them: powers of ten, and what is between where there are few of those."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator())
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}" if value < 1e4 else f"{value:,.0f}"))
         axis.set_minor_formatter(NullFormatter())
 
@@ -96,11 +96,12 @@ def draw(found: Mapping[str, Any], folder: Path) -> Iterator[Path]:
             if any(row["peak_extra_mib"] for row in sweep["rows"]):
                 quantities.append(("peak_extra_mib", "peak memory of a step, MiB"))
             figure, panes = pyplot.subplots(
-                1, len(quantities), figsize=(5.2 * len(quantities) + 1.2, 4.2), layout="constrained", squeeze=False
+                1, len(quantities), figsize=(5.2 * len(quantities) + 1.2, 4.6), layout="constrained", squeeze=False
             )
             for axes, (quantity, label) in zip(panes[0], quantities, strict=True):
                 _sweep(axes, sweep, quantity, label)
-            panes[0][-1].legend(fontsize=8)
+            lines, labels = panes[0][0].get_legend_handles_labels()
+            figure.legend(lines, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
         path = folder / f"performance_{name}.png"
         figure.savefig(path, dpi=110)
         pyplot.close(figure)
