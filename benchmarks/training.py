@@ -73,6 +73,8 @@ def run(
     """
     if not threads or min(rounds, *threads) < 1 or turn <= 0:
         raise ValueError(f"rounds, turn and threads must be positive, not {rounds}, {turn} and {list(threads)}")
+    if resume and json_file is None:
+        raise ValueError("resume goes on with a file: name it with --json")
     if quick:
         cases, rounds, memory = cases or QUICK, min(rounds, 3), False
     chosen = select(cases)
@@ -86,7 +88,7 @@ def run(
         raise environments.NotInstalled(f"{error}; or compare with plain PyTorch alone: --peers {PLAIN}") from None
     here = machine.describe()
     settings = {"threads": list(threads), "rounds": rounds, "turn_seconds": turn, "memory": memory}
-    earlier = Earlier(Path(json_file) if resume and json_file else None, here, settings)
+    earlier = Earlier(Path(json_file) if resume and json_file is not None else None, here, settings)
     report: dict[str, Any] = {"machine": here, "settings": settings, "peers": earlier.peers}
     report |= earlier.without([case.name for case in chosen] if cases else [], threads)
     report["floors"] = judge(report["summaries"])

@@ -127,6 +127,7 @@ def test_a_missing_environment_says_how_to_make_it(tmp_path, monkeypatch):
         ({"peers": ["brian"]}, "unknown peer brian; known are"),
         ({"rounds": 0}, "must be positive"),
         ({"threads": []}, "must be positive"),
+        ({"resume": True}, "resume goes on with a file: name it with --json"),
     ],
 )
 def test_bad_options(options, message):

@@ -112,11 +112,11 @@ def _list_if_worth(
     name: Callable[[], str],
 ) -> Spikes | None:  # fmt: skip
     """The spikes of x [rows, ...] if the sparse path is taken, else None."""
-    learns = weight.requires_grad and torch.is_grad_enabled()
 
     def is_worth(count: float) -> bool:
         sparse, dense = cost(count)
-        return choice.is_worth(sparse, dense * products.DENSE_LEARNING if learns else dense)
+        # also where gradients are off: a pass that is run again for its gradients must take the same path, to the bit
+        return choice.is_worth(sparse, dense * products.DENSE_LEARNING if weight.requires_grad else dense)
 
     if wish == "auto":
         if not is_worth(0):

@@ -185,6 +185,21 @@ def test_the_density_decides_and_is_told_once(density, path, told):
     assert taken(told) == [path]
 
 
+def test_a_pass_that_is_run_again_for_its_gradients_takes_the_same_path(told):
+    """A third of the inputs: what pays just with the gradient of the weights, and without it just not."""
+    layer = Dense(512, 512)
+    x = torch.zeros(1600 * 512)
+    x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:275_600]] = 1
+    x = x.view(100, 16, 512)
+    with torch.no_grad():
+        first = layer(x)
+    assert torch.equal(first, layer(x))
+    assert taken(told) == ["sparse"]
+    layer.requires_grad_(False)
+    layer(x)
+    assert taken(told) == ["sparse", "dense"]
+
+
 def test_a_sample_that_deceives_is_found_out(told):
     x = torch.ones(4096, 512)
     x.view(-1)[choice._sample_of(x.numel())] = 0
