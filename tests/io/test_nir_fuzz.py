@@ -182,7 +182,7 @@ def test_changed_structure(seeds, tmp_path_factory, seed, changes):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:Casting complex:UserWarning")
-@settings(max_examples=800, **QUIET)
+@settings(max_examples=500, **QUIET)
 @given(st.integers(0, 99), CHANGES)
 def test_changed_structure_at_length(seeds, tmp_path_factory, seed, changes):
     run_structural(seeds, tmp_path_factory.getbasetemp(), seed, changes)
@@ -289,7 +289,7 @@ def test_changed_bytes_as_users_read_them(seeds, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 102))
 def test_changed_bytes_at_length(seeds, tmp_path, monkeypatch, seed):
-    ends = run_bytes(seeds, tmp_path, monkeypatch, 1500, seed)
+    ends = run_bytes(seeds, tmp_path, monkeypatch, 1000, seed)
     print(ends)
     assert ends["runs"] > 100
 
@@ -300,6 +300,6 @@ def test_changed_bytes_at_length(seeds, tmp_path, monkeypatch, seed):
 def test_changed_bytes_of_other_simulators_files(shared, tmp_path, monkeypatch):
     files = sorted((shared / "data" / "nir_models").glob("**/*.nir"))
     assert files
-    ends = run_bytes([file.read_bytes() for file in files], tmp_path, monkeypatch, 1500, 0)
+    ends = run_bytes([file.read_bytes() for file in files], tmp_path, monkeypatch, 1000, 0)
     print(ends)
     assert ends["runs"] > 100
