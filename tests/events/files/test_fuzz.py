@@ -6,6 +6,7 @@ Never a crash, a hang, memory for what a damaged number promises, or events that
 import os
 import re
 import resource
+import signal
 import warnings
 from pathlib import Path
 
@@ -149,8 +150,10 @@ def test_a_process_that_dies_or_hangs_is_a_fault(goods, monkeypatch):
         answers._process.join()
         assert answers.of(*file) == {"fault": "the process ended with -9"}
         assert answers.of(*file)["events"] == SIZES[0]
-        monkeypatch.setattr("tried_reading.PATIENCE", 0.0)
-        assert answers.of(*file) == {"fault": "no answer within 0 s"}
+        monkeypatch.setattr("tried_reading.PATIENCE", 0.1)
+        # without that, it may answer before anyone looks
+        os.kill(answers._process.pid, signal.SIGSTOP)
+        assert answers.of(*file) == {"fault": "no answer within 0.1 s"}
     finally:
         answers.close()
 
