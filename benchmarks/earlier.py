@@ -44,14 +44,13 @@ class Earlier:
                     "both in one file would mislead: name another file"
                 )
 
-    def has(self, case: str, threads: int) -> bool:
-        """Whether the case was measured with so many threads."""
-        return any((s["case"], s["threads"]) == (case, threads) for s in self.found["summaries"])
+    def has(self, case: str, threads: int, peers: Sequence[str]) -> bool:
+        """Whether all of these were measured in the case with so many threads, or failed in it."""
+        done = {row["peer"] for row in self.found["rows"] if (row["case"], row["threads"]) == (case, threads)}
+        return done | {failure["peer"] for failure in self.found["failures"] if failure["case"] == case} >= set(peers)
 
-    def without(self, cases: Sequence[str], threads: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
-        """Its rows, summaries and failures, but for cases that are measured again."""
 
-        def kept(entry: Mapping[str, Any]) -> bool:
-            return entry["case"] not in cases or entry.get("threads", threads[0]) not in threads
-
-        return {name: [entry for entry in entries if kept(entry)] for name, entries in self.found.items()}
+def forget(report: dict[str, Any], case: str, threads: int) -> None:
+    """Takes what a report holds of a case out of it: it has been measured again."""
+    for name in ("rows", "summaries"):
+        report[name] = [entry for entry in report[name] if (entry["case"], entry["threads"]) != (case, threads)]

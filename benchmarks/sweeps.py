@@ -70,6 +70,8 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     parser.add_argument("--draw", action="store_true", help="measure nothing")
     parser.add_argument("--pictures", type=Path, default=sweep_pictures.FOLDER, help="folder for the pictures")
     chosen = parser.parse_args(arguments)
+    if chosen.draw and not chosen.json.exists():
+        parser.error(f"{chosen.json}: no such file; measure first, without --draw")
     found = json.loads(chosen.json.read_text()) if chosen.json.exists() else {}
     for name in SWEEPS if not chosen.draw else ():
         if name not in found:
@@ -78,7 +80,8 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     if not chosen.draw and "roofline" not in found:
         found["roofline"] = roofline.measure()
         chosen.json.write_text(json.dumps(found, indent=1) + "\n")
-    chosen.json.with_suffix(".csv").write_text(as_csv(rows_of(found)))
+    if not chosen.draw:
+        chosen.json.with_suffix(".csv").write_text(as_csv(rows_of(found)))
     for path in sweep_pictures.draw(found, chosen.pictures):
         say(str(path))
     return 0

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks import environments, machine
 from benchmarks.cases import CASES, QUICK, Case, select
 from benchmarks.check import WrongOutput, check, write_truth
-from benchmarks.earlier import Earlier
+from benchmarks.earlier import Earlier, forget
 from benchmarks.floors import judge
 from benchmarks.interleave import TURN, against_fastest, time_in_turns
 from benchmarks.peers import COMPILED, DENSE, OURS, PEERS, PLAIN
@@ -75,6 +75,7 @@ def run(
         raise ValueError(f"rounds, turn and threads must be positive, not {rounds}, {turn} and {list(threads)}")
     if resume and json_file is None:
         raise ValueError("resume goes on with a file: name it with --json")
+    again = bool(cases)
     if quick:
         cases, rounds, memory = cases or QUICK, min(rounds, 3), False
     chosen = select(cases)
@@ -90,13 +91,18 @@ def run(
     settings = {"threads": list(threads), "rounds": rounds, "turn_seconds": turn, "memory": memory}
     earlier = Earlier(Path(json_file) if resume and json_file is not None else None, here, settings)
     report: dict[str, Any] = {"machine": here, "settings": settings, "peers": earlier.peers}
-    report |= earlier.without([case.name for case in chosen] if cases else [], threads)
+    report |= earlier.found
     report["floors"] = judge(report["summaries"])
+    everyone = [OURS, PLAIN, *names]
+    missing = {
+        count: [c for c in chosen if again or not earlier.has(c.name, count, _able(everyone, c))] for count in threads
+    }
+    tried = {case.name for cases_of in missing.values() for case in cases_of}
+    report["failures"] = [failure for failure in report["failures"] if failure["case"] not in tried]
     peak: dict[str, dict[str, int | None]] = {}
     for count in threads:
-        missing = [case for case in chosen if cases or not earlier.has(case.name, count)]
-        if missing:
-            _measure(report, missing, [OURS, PLAIN, *names], count, rounds, turn, memory, peak, json_file, say)
+        if missing[count]:
+            _measure(report, missing[count], everyone, count, rounds, turn, memory, peak, json_file, say)
     say(floors_table(report["floors"]))
     return report
 
@@ -128,6 +134,7 @@ def _measure(
             rows = [
                 row(report, case, threads, name, times[name], checked[name], peaks.get(name), load) for name in checked
             ]
+            forget(report, case.name, threads)
             report["rows"] += rows
             report["summaries"].append(_summary(case, threads, times, list(checked), peaks))
             for entries in (report["rows"], report["summaries"]):
@@ -138,6 +145,10 @@ def _measure(
             say(rows_table(rows))
 
 
+def _able(names: Iterable[str], case: Case) -> list[str]:
+    return [name for name in names if case.kind in PEERS[name].kinds]
+
+
 def _place(entry: dict[str, Any]) -> tuple[int, int]:
     """Where a row stands in a file: cases in their order, however often a run was gone on with."""
     return entry["threads"], list(CASES).index(entry["case"]) if entry["case"] in CASES else len(CASES)
@@ -146,7 +157,7 @@ def _place(entry: dict[str, Any]) -> tuple[int, int]:
 def _check_all(sessions: dict[str, Session], case: Case, report: dict[str, Any], say: Say) -> dict[str, dict[str, Any]]:
     """Name -> what the check found; a peer that fails it is reported and left out."""
     checked = {}
-    sessions = {name: session for name, session in sessions.items() if case.kind in PEERS[name].kinds}
+    sessions = {name: sessions[name] for name in _able(sessions, case)}
     with tempfile.TemporaryDirectory(prefix="spikelab-benchmark-") as folder:
         truth = write_truth(sessions[PLAIN], case, Path(folder), [PEERS[name].delayed_reset for name in sessions])
         for name, session in sessions.items():

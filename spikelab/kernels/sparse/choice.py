@@ -62,11 +62,17 @@ def only_dense(x: Tensor, weight: Tensor) -> str:
     """Why the product of these cannot be sparse, whatever was asked for; "" if it can."""
     if torch.compiler.is_compiling():
         return "torch.compile sees dense products alone"
+    if torch.jit.is_tracing():
+        return "torch.jit.trace sees dense products alone"
+    if x.device.type == "meta":
+        return "there are no values on the device meta"
+    if torch.is_autocast_enabled(x.device.type):
+        return "autocast is on"
     if (weight.dtype, weight.device) != (x.dtype, x.device):
         return f"the input is {x.dtype} on {x.device}, the weights are {weight.dtype} on {weight.device}"
     if torch._C._are_functorch_transforms_active():
         return "transformations of torch.func see dense products alone"
-    return "autocast is on" if torch.is_autocast_enabled(x.device.type) else ""
+    return ""
 
 
 @lru_cache(maxsize=64)

@@ -200,6 +200,17 @@ def test_a_pass_that_is_run_again_for_its_gradients_takes_the_same_path(told):
     assert taken(told) == ["sparse", "dense"]
 
 
+@pytest.mark.parametrize("products", ["auto", "sparse"])
+def test_tensors_without_values_and_traces_go_the_dense_way(products):
+    layer = Dense(512, 512, products=products)
+    assert layer.to("meta")(torch.zeros(9, 4, 512, device="meta")).shape == (9, 4, 512)
+    convolved = Conv2d(2, 3, 3, products=products).to("meta")
+    assert convolved(torch.zeros(5, 2, 2, 8, 8, device="meta")).shape == (5, 2, 3, 6, 6)
+    layer, x = Dense(512, 512, products=products), (torch.rand(50, 8, 512) < 0.05).float()
+    traced = torch.jit.trace(layer, x, check_trace=False)
+    torch.testing.assert_close(traced(x), layer(x))
+
+
 def test_a_sample_that_deceives_is_found_out(told):
     x = torch.ones(4096, 512)
     x.view(-1)[choice._sample_of(x.numel())] = 0
