@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spikelab.kernels.pooling import can_pool, window_mean, window_sum
-from spikelab.kernels.sparse.choice import require_choice
+from spikelab.kernels.sparse.choice import require_choice, tell_only_dense
 from spikelab.kernels.sparse.product import convolution, linear
 from spikelab.kernels.sparse.support import pass_on
 from spikelab.nn.state import State, Stateful
@@ -110,7 +110,7 @@ class Conv2d(_OfSpikes, nn.Conv2d):
 
     Args:
         *arguments: as of ``torch.nn.Conv2d``.
-        products: as of ``Dense``; with groups, dilation or another padding than zeros they are dense.
+        products: as of ``Dense``; with groups, dilation, padding by name or with other than zeros they are dense.
         **options: as of ``torch.nn.Conv2d``.
     """
 
@@ -119,6 +119,8 @@ class Conv2d(_OfSpikes, nn.Conv2d):
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         plain = self.groups == 1 and self.dilation == (1, 1) and self.padding_mode == "zeros"
         if not plain or isinstance(self.padding, str):
+            if self.products == "sparse":
+                tell_only_dense(lambda: repr(self), "it has groups, dilation, padding by name or other than zeros")
             return super()._conv_forward(x, weight, bias)
         stride, padding = _pair(self.stride), _pair(self.padding)  # type: ignore[arg-type]
         return convolution(x, weight, bias, stride, padding, self.products)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -103,8 +103,11 @@ def tell(what: str, choice: str, density: float, sparse: bool) -> None:
         logger.info("%s: %s product (products = %s), %.3g of the input is not zero", what, path, choice, density)
 
 
-def tell_only_dense(what: str, reason: str) -> None:
-    """Says once that sparse products were asked for in vain."""
+def tell_only_dense(name: Callable[[], str], reason: str) -> None:
+    """Says once that sparse products were asked for in vain; a compiler and a tracer could not follow that."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return
+    what = name()
     if (what, reason) not in _said:
         _said.add((what, reason))
         logger.warning("%s: dense product, although products = sparse: %s", what, reason)

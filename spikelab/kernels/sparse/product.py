@@ -102,8 +102,8 @@ def _products_for(x: Tensor, weight: Tensor, wish: str, name: Callable[[], str])
         return None
     reason = choice.only_dense(x, weight)
     products = None if reason else products_on(x)
-    if products is None and wish == "sparse" and not torch.compiler.is_compiling():
-        choice.tell_only_dense(name(), reason or f"none for {x.dtype} on {x.device} here")
+    if products is None and wish == "sparse":
+        choice.tell_only_dense(name, reason or f"none for {x.dtype} on {x.device} here")
     return products
 
 

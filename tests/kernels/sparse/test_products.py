@@ -200,6 +200,13 @@ def test_a_pass_that_is_run_again_for_its_gradients_takes_the_same_path(told):
     assert taken(told) == ["sparse", "dense"]
 
 
+@pytest.mark.parametrize("options", [{"groups": 2}, {"dilation": 2}, {"padding": "same"}], ids=str)
+def test_convolutions_that_are_dense_in_any_case_say_so_if_sparse_was_asked_for(options, told):
+    for products in ("auto", "sparse", "sparse"):
+        Conv2d(2, 4, 3, products=products, **options)(torch.zeros(5, 2, 2, 8, 8))
+    assert told.text.count("although products = sparse: it has groups, dilation") == 1
+
+
 @pytest.mark.parametrize("products", ["auto", "sparse"])
 def test_tensors_without_values_and_traces_go_the_dense_way(products):
     layer = Dense(512, 512, products=products)
