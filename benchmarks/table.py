@@ -97,10 +97,11 @@ def floors_table(floors: Sequence[Mapping[str, Any]]) -> str:
     """Measured against floor for a terminal."""
     if not floors:
         return "no floor was measured"
-    lines = [f"{'':44}{'threads':>8}{'measured':>10}  floor"]
+    width = max(len(f["what"]) for f in floors) + 1
+    lines = [f"{'':{width}}{'threads':>8}{'measured':>10}  floor"]
     for f in floors:
         lines.append(
-            f"{f['what']:44}{f['threads']:8}{f['measured']:10.2f}  {f['bound']} {f['floor']:g}"
+            f"{f['what']:{width}}{f['threads']:8}{f['measured']:10.3f}  {f['bound']} {f['floor']:g}"
             f"{'' if f['kept'] else '   MISSED'}"
         )
     return "\n".join(lines)

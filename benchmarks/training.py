@@ -6,7 +6,7 @@
     python -m benchmarks.training --threads 1,2 --json training.json --resume --cases video_T11  one case again
 
 Writes one row a case, thread count and peer as JSON and, beside it, as CSV; after each case, so that an interrupted run
-keeps what it measured. Each row says when and from which commit it was taken.
+keeps what it measured. Each row says when its run began, and from which commit.
 """
 
 from __future__ import annotations

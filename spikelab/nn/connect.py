@@ -79,8 +79,9 @@ class Dense(_OfSpikes, nn.Linear):
         products: "auto" adds only the weights of active inputs where that is estimated to be faster, "sparse" always
             where it can, "dense" never; it may be changed at any time. Results differ by rounding; what is not finite
             in a weight does not reach outputs of inputs that are zero. The sparse path takes float32 and float64, on a
-            GPU half precision too; under autocast and ``torch.compile`` products are dense. It cannot be differentiated
-            twice. Which path is taken is told on the logger ``spikelab.kernels``, at level INFO.
+            GPU half precision too; under autocast, ``torch.compile`` and ``torch.jit.trace`` products are dense. It
+            cannot be differentiated twice. Which path is taken is told on the logger ``spikelab.kernels``, at level
+            INFO, once for the same sizes.
         **options: as of ``torch.nn.Linear``.
     """
 
